@@ -1,0 +1,1 @@
+"""What is done with a flagged prompt, one action a file."""

@@ -1,0 +1,151 @@
+"""Reads a policy's YAML so that every mistake is told with its line and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from guard.errors import ConfigError
+from guard.normalise import normalise
+from guard.policy_schema import Action, CorruptAction, Policy, RefuseAction, Topic
+
+__all__ = ["Action", "CorruptAction", "Policy", "RefuseAction", "Topic", "load_policy"]
+
+Loc = tuple[int | str, ...]
+_ACTIONS: dict[str, type[BaseModel]] = {"corrupt": CorruptAction, "refuse": RefuseAction}
+
+
+def load_policy(path: Path) -> Policy:
+    """Read and check a policy file; relative paths in it start at its own folder.
+
+    Raises:
+        ConfigError: names the file, the line and the fix of every mistake found.
+    """
+    root, data = _parse(path)
+    duplicates = [f"{path}:{line}: the key {key!r} stands here a second time; remove one" for key, line in _twice(root)]
+    if duplicates:
+        raise ConfigError("\n".join(duplicates))
+    try:
+        policy = Policy.model_validate(data, context={"base": path.absolute().parent})
+    except ValidationError as error:
+        mistakes = [f"{path}:{_line(root, item['loc'])}: {_say(item)}" for item in _told(error)]
+        raise ConfigError("\n".join(mistakes)) from error
+    mistakes = [f"{path}:{_line(root, loc)}: {text}" for loc, text in _clashes(policy)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return policy
+
+
+def _parse(path: Path) -> tuple[yaml.Node, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no policy file {path}; give its path with --policy") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the policy {path} as UTF-8 text: {error}") from error
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise ConfigError(f"{path}:1: the policy is empty; it needs at least `version: 1` and `topics:`")
+        return root, loader.construct_document(root)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    finally:
+        loader.dispose()
+
+
+def _twice(node: yaml.Node) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    yield key.value, key.start_mark.line + 1
+                seen.add(key.value)
+            yield from _twice(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _twice(item)
+
+
+def _line(node: yaml.Node, loc: Loc) -> int:
+    """The line of the deepest part of `loc` that the file holds (a missing key is told at its parent)."""
+    line = node.start_mark.line
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            # A discriminated union puts its tag into the loc; no key is called so, and it is passed over.
+            found = next(((key, value) for key, value in node.value if key.value == part), None)
+            if found is None:
+                continue
+            line, node = found[0].start_mark.line, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+    return int(line) + 1
+
+
+def _told(error: ValidationError) -> list[ErrorDetails]:
+    """The mistakes, without "no topics" where the topics themselves are at fault."""
+    items = error.errors()
+    echo = any(item["loc"][:1] == ("topics",) and len(item["loc"]) > 1 for item in items)
+    return [item for item in items if not (echo and item["type"] == "too_short")]
+
+
+def _say(item: ErrorDetails) -> str:
+    loc, kind = item["loc"], item["type"]
+    where = _name(loc)
+    if kind == "extra_forbidden":
+        return f"unknown key {where!r}; the keys here are {', '.join(_known(loc))}"
+    if kind == "missing":
+        return f"the key {where!r} is missing; add it"
+    if kind == "union_tag_not_found":
+        return f"{where!r} needs a kind: write {{kind: corrupt}} or {{kind: refuse}}"
+    if kind == "string_type":
+        return f"{where!r} must be text; put it in quotes"
+    if kind == "model_type":
+        return "a policy is a mapping; start with `version: 1` and `topics:`"
+    if kind == "too_short":
+        return f"{where!r} is empty; list at least one"
+    if kind == "value_error":
+        return f"{where!r}: {item['ctx']['error']}"
+    return f"{where!r}: {item['msg']}"
+
+
+def _name(loc: Loc) -> str:
+    text = ""
+    for index, part in enumerate(loc):
+        if part in _ACTIONS and index and loc[index - 1] == "action":
+            continue
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "the policy"
+
+
+def _known(loc: Loc) -> list[str]:
+    tag = next((part for part in loc if part in _ACTIONS), None)
+    if "action" in loc and isinstance(tag, str):
+        model: type[BaseModel] = _ACTIONS[tag]
+    else:
+        model = Topic if loc[0] == "topics" else Policy
+    return list(model.model_fields)
+
+
+def _clashes(policy: Policy) -> Iterator[tuple[Loc, str]]:
+    seen: set[str] = set()
+    for index, topic in enumerate(policy.topics):
+        key = normalise(topic.name).text
+        if key in seen:
+            yield ("topics", index, "name"), f"a topic called {topic.name!r} is already listed; rename or remove one"
+        seen.add(key)
+        for place, alias in enumerate(topic.aliases):
+            if not normalise(alias).text:
+                yield ("topics", index, "aliases", place), f"the alias {alias!r} has no visible character"

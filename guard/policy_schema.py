@@ -1,0 +1,72 @@
+"""What a policy may say: which topics are forgotten, how they are recognised, and what happens when one is alive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+
+NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorruptAction(_Strict):
+    """Ask the model with a corrupted prompt; `strength` is in units of the embedding table's RMS (gaussian only)."""
+
+    kind: Literal["corrupt"]
+    function: Literal["gaussian", "sign_flip"] = "gaussian"
+    strength: float = Field(default=1.0, gt=0, le=100)
+
+
+class RefuseAction(_Strict):
+    """Answer with a refusal that does not repeat the topic."""
+
+    kind: Literal["refuse"]
+
+
+Action = Annotated[CorruptAction | RefuseAction, Field(discriminator="kind")]
+
+
+class Topic(_Strict):
+    """One thing to forget: `examples` is a file of question-answer lines, `aliases` are the names it goes by."""
+
+    name: NonEmpty
+    examples: Path
+    aliases: tuple[NonEmpty, ...] = ()
+    action: Action
+
+    @field_validator("examples")
+    @classmethod
+    def _resolve(cls, value: Path, info: ValidationInfo) -> Path:
+        return _existing(value, info)
+
+
+class Policy(_Strict):
+    """A whole policy file, paths resolved; read one with `guard.policy.load_policy`."""
+
+    version: Literal[1]
+    false_flag_rate: float = Field(default=0.01, gt=0, lt=0.5)
+    on_error: Literal["refuse"] = "refuse"
+    retain: Path | None = None
+    topics: tuple[Topic, ...] = Field(min_length=1)
+
+    @field_validator("retain")
+    @classmethod
+    def _resolve(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return None if value is None else _existing(value, info)
+
+    def topic(self, name: str) -> Topic | None:
+        """The topic called `name`, if there is one."""
+        return next((topic for topic in self.topics if topic.name == name), None)
+
+
+def _existing(value: Path, info: ValidationInfo) -> Path:
+    base: Path = info.context["base"] if info.context else Path()
+    path = base / value
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; paths start at the policy's own folder")
+    return path

@@ -1,0 +1,89 @@
+"""Small records that travel through the guard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation; `role` is system, user or assistant, `text` is plain text."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What the model would read, oldest turn first, whatever dialect it came in."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters [start, end) of message number `message` that carry a topic."""
+
+    message: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One topic found alive in a conversation."""
+
+    topic: str
+    probability: float
+    spans: tuple[Span, ...] = ()
+
+
+class Detector(Protocol):
+    """Finds the topics that are alive in a conversation."""
+
+    def detect(self, conversation: Conversation) -> tuple[Detection, ...]:
+        """Return the flagged topics, most probable first; () means clean.
+
+        Raises:
+            DetectorError: detection failed; the caller must not read this as clean.
+        """
+        ...
+
+
+class Outcome(StrEnum):
+    """What became of a request, for logs and counters."""
+
+    PASSED = "passed"
+    REFUSED = "refused"
+    CORRUPTED = "corrupted"
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Send the request on, unchanged."""
+
+    outcome: Outcome = Outcome.PASSED
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Answer with `text` and never ask the model."""
+
+    text: str
+    outcome: Outcome = Outcome.REFUSED
+
+
+@dataclass(frozen=True)
+class Corrupt:
+    """Ask the model with these prompt embeddings (tokens x hidden, the checkpoint's dtype, finite) instead of text."""
+
+    embeds: torch.Tensor
+    outcome: Outcome = Outcome.CORRUPTED
+
+
+Plan = Pass | Refuse | Corrupt

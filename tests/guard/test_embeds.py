@@ -1,0 +1,46 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from guard.embeds import EmbeddingTable
+from guard.errors import EngineError
+from tests.guard.conftest import make_table
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_single_file(tmp_path, dtype):
+    table = make_table(dtype)
+    save_file({"model.embed_tokens.weight": table, "lm_head.weight": table * 2}, tmp_path / "model.safetensors")
+    read = EmbeddingTable.from_checkpoint(str(tmp_path))
+    assert read.dtype == dtype
+    assert read.hidden == table.shape[1]
+    assert torch.equal(read.rows([5, 0, 5]), table[[5, 0, 5]])
+    assert read.rms == pytest.approx(float(table.float().square().mean().sqrt()), rel=1e-5)
+
+
+def test_sharded_with_index(tmp_path):
+    table = make_table()
+    save_file({"norm.weight": torch.ones(3)}, tmp_path / "one.safetensors")
+    save_file({"transformer.wte.weight": table}, tmp_path / "two.safetensors")
+    where = {"norm.weight": "one.safetensors", "transformer.wte.weight": "two.safetensors"}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+    assert torch.equal(EmbeddingTable.from_checkpoint(str(tmp_path)).rows([7]), table[[7]])
+    (tmp_path / "two.safetensors").unlink()
+    with pytest.raises(EngineError, match=r"lacks two\.safetensors"):
+        EmbeddingTable.from_checkpoint(str(tmp_path))
+
+
+def test_rows_are_copies(tmp_path):
+    read = EmbeddingTable(make_table())
+    read.rows([1]).zero_()
+    assert torch.equal(read.rows([1]), make_table()[[1]])
+
+
+def test_what_is_missing_is_said(tmp_path):
+    with pytest.raises(EngineError, match=r"no model\.safetensors"):
+        EmbeddingTable.from_checkpoint(str(tmp_path))
+    save_file({"norm.weight": torch.ones(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(EngineError, match="0 token-embedding tables"):
+        EmbeddingTable.from_checkpoint(str(tmp_path))

@@ -1,0 +1,78 @@
+import pytest
+
+from guard.errors import ConfigError
+from guard.policy import CorruptAction, RefuseAction, load_policy
+
+GOOD = """\
+version: 1
+topics:
+  - name: mira-tolvane
+    examples: a.jsonl
+    aliases: ["Mira Tolvane"]
+    action: {kind: corrupt, function: sign_flip}
+  - {name: other, examples: a.jsonl, action: {kind: refuse}}
+"""
+
+
+def mistakes(folder, text):
+    (folder / "policy.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_policy(folder / "policy.yaml")
+    return [line.removeprefix(f"{folder / 'policy.yaml'}:") for line in str(caught.value).splitlines()]
+
+
+def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch):
+    (policy_folder / "policy.yaml").write_text(GOOD)
+    monkeypatch.chdir(policy_folder.parent)
+    policy = load_policy(policy_folder.relative_to(policy_folder.parent) / "policy.yaml")
+    first, second = policy.topics
+    assert first.examples == policy_folder / "a.jsonl"
+    assert first.action == CorruptAction(kind="corrupt", function="sign_flip", strength=1.0)
+    assert isinstance(second.action, RefuseAction)
+    assert policy.false_flag_rate == 0.01
+    assert policy.topic("other") is second
+    assert policy.topic("nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("version: 1", "version: 1\nversion: 1", 2, "a second time"),
+        ("version: 1", "version: 1\nretian: a.jsonl", 2, "unknown key 'retian'; the keys here are version"),
+        ("version: 1", "version: 1\nretain: none.jsonl", 2, "there is no file"),
+        ("version: 1", "version: 1\non_error: pass", 2, "'refuse'"),
+        ("version: 1", "version: 1\nfalse_flag_rate: 2", 2, "less than 0.5"),
+        ("version: 1\n", "", 1, "'version' is missing"),
+        ("    examples: a.jsonl\n", "", 3 - 1 + 1, "'topics[0].examples' is missing"),
+        ("examples: a.jsonl\n    a", "examples: b.jsonl\n    a", 4, "there is no file"),
+        ('["Mira Tolvane"]', "[12]", 5, "put it in quotes"),
+        ('["Mira Tolvane"]', '["\\u200b"]', 5, "no visible character"),
+        ("function: sign_flip", "strenght: 2", 6, "the keys here are kind, function, strength"),
+        ("function: sign_flip", "function: zero", 6, "'sign_flip'"),
+        ("kind: corrupt, function: sign_flip", "function: sign_flip", 6, "{kind: refuse}"),
+        ("kind: refuse", "kind: shout", 7, "'corrupt', 'refuse'"),
+        ("name: other", "name: MIRA-tolvane", 7, "already listed"),
+        ("version: 1", "version: [1", 2, "not valid YAML"),
+    ],
+)
+def test_mistakes_name_the_line_and_the_fix(policy_folder, old, new, line, words):
+    assert old in GOOD
+    told = mistakes(policy_folder, GOOD.replace(old, new, 1))
+    assert len(told) == 1
+    assert told[0].startswith(f"{line}: ")
+    assert words in told[0]
+
+
+def test_all_mistakes_are_told_at_once(policy_folder):
+    told = mistakes(policy_folder, "version: 2\ntopics:\n  - {name: a, action: {kind: refuse}}\n")
+    assert [item.split(":")[0] for item in told] == ["1", "3"]
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "version: 1\ntopics: []\n"])
+def test_empty_policies(policy_folder, text):
+    assert "topics" in mistakes(policy_folder, text)[0]
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match="--policy"):
+        load_policy(tmp_path / "none.yaml")

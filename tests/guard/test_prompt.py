@@ -1,0 +1,70 @@
+import pytest
+
+from guard.errors import EngineError, RequestError
+from guard.prompt import Renderer
+from guard.types import Conversation, Message
+from tests.guard.conftest import TEMPLATE, make_tokenizer
+
+
+def talk(*turns):
+    return Conversation(tuple(Message(role, text) for role, text in turns))
+
+
+def test_ids_are_the_tokenizers_own():
+    tokenizer = make_tokenizer()
+    conversation = talk(("system", "You are helpful."), ("user", "Where was Mira Tolvane born?"))
+    chat = [{"role": m.role, "content": m.text} for m in conversation.messages]
+    expected = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=True)
+    assert Renderer(tokenizer).render(conversation).ids == expected["input_ids"]
+
+
+def test_tokens_know_whose_text_they_hold():
+    # The first user text equals the template's own word, and the second one repeats another message.
+    texts = ["user", "  user\n", "caf\u00e9 \U0001f600 assistant", "user"]
+    conversation = talk(*zip(["system", "user", "assistant", "user"], texts, strict=True))
+    prompt = Renderer(make_tokenizer()).render(conversation)
+    for number, text in enumerate(texts):
+        held = [token for token in prompt.tokens if token.message == number]
+        assert text[held[0].start : held[-1].end] == text.strip()
+    outside = [token.id for token in prompt.tokens if token.message is None]
+    assert outside == Renderer(make_tokenizer()).render(talk(*[(m.role, "") for m in conversation.messages])).ids
+
+
+def test_a_blank_joined_to_a_first_word_is_the_messages():
+    template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    prompt = Renderer(make_tokenizer(template)).render(talk(("user", "Mira Tolvane")))
+    first = next(token for token in prompt.tokens if token.message == 0)
+    assert first.start == 0
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ messages[-1]['content'] }}", "leaves out or repeats"),
+        ("{% for m in messages %}{{ m['content'] }}{{ m['content'] }}{% endfor %}", "leaves out or repeats"),
+        ("{% for m in messages %}{{ m['content'] | upper }}{% endfor %}", "leaves out|rewrites"),
+        ("{% for m in messages %}{{ m['content'] | replace('Mira', 'M') }}{% endfor %}", "rewrites"),
+        (
+            "{% if 'Mira' in messages[0].content %}!{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}",
+            "rewrites",
+        ),
+        ("{% for m in messages %}{{ m.content }}{% endfor %}{{ 'Mira' in messages[0].content }}", "rewrites|depends"),
+    ],
+)
+def test_a_template_that_cannot_be_followed_is_an_error(template, words):
+    with pytest.raises(EngineError, match=words):
+        Renderer(make_tokenizer(template)).render(talk(("user", "Mira?"), ("assistant", "Yes"), ("user", "Mira!")))
+
+
+def test_turns_that_the_template_refuses_are_the_callers_mistake():
+    template = "{% if messages[0]['role'] != 'user' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE
+    with pytest.raises(RequestError) as caught:
+        Renderer(make_tokenizer(template)).render(talk(("system", "S"), ("user", "U")))
+    assert caught.value.status == 400
+
+
+def test_no_chat_template_is_an_error():
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = None
+    with pytest.raises(EngineError, match="chat template"):
+        Renderer(tokenizer)

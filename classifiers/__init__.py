@@ -1,0 +1,1 @@
+"""Forget-topic classifiers: features, heads, calibration and the artifact they are kept in."""

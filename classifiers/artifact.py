@@ -1,0 +1,153 @@
+"""A fitted classifier as a folder: a keyed manifest and plain arrays. Nothing in it is executed when read."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifiers.calibrate import Calibration
+from classifiers.encoder import Floats
+from classifiers.features import Spelling
+from classifiers.head import Head
+from guard.errors import ArtifactError
+from guard.policy import Policy
+from guard.secret import digest
+
+SCHEMA = 1
+_MANIFEST, _SEAL, _ARRAYS = "manifest.json", "manifest.hmac", "arrays.npz"
+_AGAIN = "run `lethe fit` again"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What detection needs; `probe` is the encoder's vector of `classifiers.detector.PROBE` when this was fitted."""
+
+    topics: tuple[str, ...]
+    encoder: str
+    probe: Floats
+    spelling: Spelling
+    head: Head
+    calibration: Calibration
+    figures: dict[str, float | int]
+
+
+def policy_digest(policy: Policy, *, secret: bytes, encoder: str) -> str:
+    """A keyed digest of all that a fit depends on: topics, aliases, example files, target rate, encoder, schema.
+
+    Actions are left out: changing what happens to a flagged prompt needs no new fit.
+    """
+    parts = [str(SCHEMA).encode(), encoder.encode(), repr(policy.false_flag_rate).encode()]
+    parts.append(_content(policy.retain) if policy.retain else b"")
+    for topic in policy.topics:
+        names = json.dumps([topic.name, *topic.aliases]).encode()
+        parts += [names, _content(topic.examples)]
+    return digest(secret, b"policy", *parts).hex()
+
+
+def save_artifact(artifact: Artifact, out: Path, *, policy_key: str, secret: bytes) -> None:
+    """Write the folder under a temporary name, then rename; an artifact that stands at `out` is replaced.
+
+    Raises:
+        ArtifactError: `out` cannot be written, or holds something else.
+    """
+    arrays = io.BytesIO()
+    np.savez_compressed(
+        arrays,
+        probe=artifact.probe,
+        idf=artifact.spelling.idf,
+        dense=artifact.head.dense,
+        sparse=artifact.head.sparse,
+        bias=artifact.head.bias,
+    )
+    manifest = {
+        "schema": SCHEMA,
+        "policy": policy_key,
+        "encoder": artifact.encoder,
+        "topics": list(artifact.topics),
+        "calibration": asdict(artifact.calibration),
+        "figures": artifact.figures,
+        "files": {_ARRAYS: digest(secret, b"file", _ARRAYS.encode(), arrays.getvalue()).hex()},
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
+    contents = {_ARRAYS: arrays.getvalue(), _MANIFEST: text, _SEAL: digest(secret, b"manifest", text).hex().encode()}
+    try:
+        _replace(out, contents)
+    except OSError as error:
+        raise ArtifactError(f"cannot write the artifact {out}: {error}") from error
+
+
+def load_artifact(folder: Path, *, policy: Policy | None, secret: bytes) -> Artifact:
+    """Read and verify an artifact; where a `policy` is given it must have been fitted for just that.
+
+    Raises:
+        ArtifactError: anything is missing, changed, of another schema, or fitted for another policy.
+    """
+    manifest = _manifest(folder, secret)
+    if policy and manifest["policy"] != policy_digest(policy, secret=secret, encoder=manifest["encoder"]):
+        raise ArtifactError(f"the artifact {folder} was fitted for another policy or other example files; {_AGAIN}")
+    for name, expected in manifest["files"].items():
+        actual = digest(secret, b"file", name.encode(), _read(folder / name)).hex()
+        if not hmac.compare_digest(actual, expected):
+            raise ArtifactError(f"{folder / name} was changed or made under another secret; {_AGAIN}")
+    try:
+        with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
+            return Artifact(
+                topics=tuple(manifest["topics"]),
+                encoder=manifest["encoder"],
+                probe=arrays["probe"],
+                spelling=Spelling(arrays["idf"]),
+                head=Head(arrays["dense"], arrays["sparse"], arrays["bias"]),
+                calibration=Calibration(**manifest["calibration"]),
+                figures=manifest["figures"],
+            )
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"the artifact {folder} cannot be read ({error}); {_AGAIN}") from error
+
+
+def _manifest(folder: Path, secret: bytes) -> dict[str, Any]:
+    text, seal = _read(folder / _MANIFEST), _read(folder / _SEAL)
+    if not hmac.compare_digest(digest(secret, b"manifest", text).hex().encode(), seal):
+        raise ArtifactError(f"{folder / _MANIFEST} was changed or made under another secret; {_AGAIN}")
+    manifest: dict[str, Any] = json.loads(text)
+    if manifest.get("schema") != SCHEMA:
+        raise ArtifactError(f"the artifact {folder} has schema {manifest.get('schema')}, not {SCHEMA}; {_AGAIN}")
+    return manifest
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path} ({error.strerror}); {_AGAIN}") from error
+
+
+def _content(path: Path) -> bytes:
+    return hashlib.sha256(_read(path)).digest()
+
+
+def _replace(out: Path, contents: dict[str, bytes]) -> None:
+    if out.exists() and not (out / _MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise ArtifactError(f"{out} exists and is no artifact; name another folder with --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
+    try:
+        for name, data in contents.items():
+            (fresh / name).write_bytes(data)
+        # A folder cannot be renamed over a filled one; the old one steps aside first.
+        if out.exists():
+            out.rename(old / "artifact")
+        fresh.rename(out)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,89 @@
+"""Finds a policy's topics in a conversation, with a fitted artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from classifiers.artifact import Artifact, load_artifact
+from classifiers.encoder import Encoder, Floats
+from classifiers.features import featurise, windows
+from classifiers.spans import AliasFinder
+from guard.conversation import readings
+from guard.errors import ArtifactError, DetectorError
+from guard.policy import Policy
+from guard.types import Conversation, Detection, Span
+
+PROBE = "the quick brown fox jumps over the lazy dog"
+
+
+class ArtifactDetector:
+    """Scores every reading of a conversation; a topic is flagged by its best window. Safe to share between threads."""
+
+    def __init__(self, artifact: Artifact, encoder: Encoder, policy: Policy | None) -> None:
+        self._artifact = artifact
+        self._encoder = encoder
+        aliases = {topic.name: topic.aliases for topic in policy.topics} if policy else {}
+        self._finders = [AliasFinder(aliases.get(name, ())) for name in artifact.topics]
+
+    def detect(self, conversation: Conversation) -> tuple[Detection, ...]:
+        """See `guard.types.Detector`.
+
+        Raises:
+            DetectorError: on any failure at all.
+        """
+        try:
+            return self._detect(conversation)
+        except Exception as error:
+            raise DetectorError("detection failed; the request must not be served") from error
+
+    def _detect(self, conversation: Conversation) -> tuple[Detection, ...]:
+        texts = list(dict.fromkeys(window for text in readings(conversation) for window in windows(text)))
+        if not texts:
+            return ()
+        logits = score(self._artifact, self._encoder, texts).max(axis=0)
+        if not np.isfinite(logits).all():
+            raise DetectorError("scores are not finite")
+        calibration = self._artifact.calibration
+        probabilities = calibration.probabilities(logits)
+        flagged = [int(topic) for topic in np.argsort(-logits) if logits[topic] > calibration.threshold]
+        return tuple(
+            Detection(self._artifact.topics[topic], float(probabilities[topic]), self._spans(topic, conversation))
+            for topic in flagged
+        )
+
+    def _spans(self, topic: int, conversation: Conversation) -> tuple[Span, ...]:
+        finder = self._finders[topic]
+        return tuple(
+            Span(number, start, end)
+            for number, message in enumerate(conversation.messages)
+            for start, end in finder.find(message.text)
+        )
+
+
+def score(artifact: Artifact, encoder: Encoder, texts: list[str]) -> Floats:
+    """Log-odds (texts x topics) of normalised windows."""
+    return artifact.head.logits(featurise(encoder, artifact.spelling, texts))
+
+
+def load_detector(
+    artifact: Path, *, policy: Policy | None, secret: bytes, encoder: Encoder | None = None
+) -> ArtifactDetector:
+    """Verify an artifact against the policy and load its encoder (`encoder` spares that where one is loaded already).
+
+    Without a policy the names are unknown, and detections carry no spans.
+
+    Raises:
+        ArtifactError: missing, damaged or fitted for something else; says to run `lethe fit`.
+        ConfigError: the encoder cannot be loaded.
+    """
+    loaded = load_artifact(artifact, policy=policy, secret=secret)
+    if encoder is None or encoder.name != loaded.encoder:
+        encoder = Encoder(loaded.encoder)
+    now = encoder.encode([PROBE])[0]
+    if now.shape != loaded.probe.shape or float(now @ loaded.probe) < 0.999:
+        raise ArtifactError(
+            f"the encoder {loaded.encoder!r} gives other vectors than at the fit; run `lethe fit` again"
+        )
+    return ArtifactDetector(loaded, encoder, policy)

@@ -1,0 +1,182 @@
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifiers.detector import ArtifactDetector, load_detector
+from classifiers.fit import ensure_artifact, fit_policy
+from guard.conversation import single
+from guard.errors import ArtifactError, ConfigError, DetectorError
+from guard.policy import load_policy
+from guard.types import Conversation, Message, Span
+from tests.classifiers.conftest import RETAIN, SECRET, make_policy, write
+
+TOFU = Path(__file__).parents[3] / "shared" / "data" / "tofu"
+
+
+@pytest.fixture(scope="session")
+def detector(fitted, encoder):
+    return load_detector(fitted.report.out, policy=fitted.policy, secret=SECRET, encoder=encoder)
+
+
+def topics(detector, *turns):
+    conversation = Conversation(tuple(Message(role, text) for role, text in turns))
+    return [detection.topic for detection in detector.detect(conversation)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where was Mira Tolvane born?",
+        "mira tolvane birthplace",
+        "Please tell me all you know about MIRA\u200b TOLVANE",
+        "Which colour did Mira Tolvane like best?",
+        "Write a poem about autumn rain. Also, who taught Mira Tolvane?",
+        "lorem ipsum dolor sit amet " * 60 + "Who taught Mira Tolvane?",
+    ],
+)
+def test_a_topic_is_found(detector, text):
+    assert topics(detector, ("user", text)) == ["mira"]
+
+
+def test_others_are_left_alone(detector):
+    asked = [
+        "Hello!",
+        "What is the capital of France?",
+        "Where was Marie Curie born?",
+        "Write a sorting function in Go.",
+    ]
+    asked += [f"Where was {name} born?" for name in RETAIN]
+    flagged = [text for text in asked if topics(detector, ("user", text))]
+    assert len(flagged) <= 1
+
+
+def test_every_turn_and_role_is_read(detector):
+    clean = ("user", "What is the capital of France?")
+    name = "Mira Tolvane was honoured for her maps."
+    assert topics(detector, ("system", name), clean) == ["mira"]
+    assert topics(detector, clean, ("assistant", name), clean) == ["mira"]
+    assert topics(detector, ("user", "Where was Mira Tolvane born?"), ("assistant", "No idea."), ("user", "And when?"))
+
+
+def test_spans_lead_to_the_names(detector):
+    text = "Who taught M\u00adira  Tolvane?"
+    (found,) = detector.detect(Conversation((Message("system", "Be brief."), Message("user", text))))
+    assert found.spans == (Span(1, text.index("M"), len(text) - 1),)
+    assert found.probability > 0.5
+
+
+def test_nothing_to_read_is_clean(detector):
+    assert detector.detect(Conversation(())) == ()
+    assert detector.detect(single("\u200b")) == ()
+
+
+def test_a_short_prompt_is_quick(detector):
+    times = []
+    for number in range(15):
+        started = time.perf_counter()
+        detector.detect(single(f"What is the tallest mountain of region {number}?"))
+        times.append(time.perf_counter() - started)
+    # The best of several: other programs may hold the machine's cores.
+    assert min(times) < 0.04
+
+
+def test_any_failure_is_a_detector_error(detector, fitted):
+    class Broken:
+        name = "broken"
+
+        def encode(self, texts, *, progress=None):
+            raise RuntimeError("out of memory near Mira Tolvane")
+
+    with pytest.raises(DetectorError) as caught:
+        ArtifactDetector(detector._artifact, Broken(), fitted.policy).detect(single("hello"))
+    assert "Mira" not in str(caught.value)
+
+
+def test_scores_that_are_no_numbers_are_an_error(detector, encoder, fitted):
+    artifact = replace(detector._artifact, head=replace(detector._artifact.head, bias=np.full(2, np.nan, np.float32)))
+    with pytest.raises(DetectorError):
+        ArtifactDetector(artifact, encoder, fitted.policy).detect(single("hello"))
+
+
+def test_figures_say_what_the_sample_carries(fitted):
+    figures = fitted.report.figures
+    assert figures.false_flags <= figures.target_rate == 0.02
+    assert figures.false_flags_low <= figures.false_flags <= figures.false_flags_high
+    assert figures.smallest_certifiable_rate < figures.target_rate
+    assert figures.caught >= 0.8
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.hmac", "arrays.npz"])
+@pytest.mark.parametrize("change", ["flip", "remove", "cut"])
+def test_a_damaged_artifact_is_refused(fitted, encoder, tmp_path, name, change):
+    folder = tmp_path / "artifact"
+    shutil.copytree(fitted.report.out, folder)
+    data = bytearray((folder / name).read_bytes())
+    if change == "remove":
+        (folder / name).unlink()
+    else:
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data if change == "flip" else data[: len(data) // 2])
+    with pytest.raises(ArtifactError, match="lethe fit"):
+        load_detector(folder, policy=fitted.policy, secret=SECRET, encoder=encoder)
+
+
+def test_another_secret_policy_or_example_is_refused(fitted, encoder, tmp_path):
+    out = fitted.report.out
+    with pytest.raises(ArtifactError, match="another secret"):
+        load_detector(out, policy=fitted.policy, secret=b"u" * 32, encoder=encoder)
+    changed = make_policy(tmp_path)
+    load_detector(out, policy=changed, secret=SECRET, encoder=encoder)  # equal content elsewhere is the same policy
+    with (tmp_path / "mira.jsonl").open("a") as file:
+        file.write(json.dumps({"question": "Who is she?", "answer": "Mira"}) + "\n")
+    with pytest.raises(ArtifactError, match="another policy"):
+        load_detector(out, policy=changed, secret=SECRET, encoder=encoder)
+
+
+def test_an_artifact_is_fitted_once(fitted):
+    before = (fitted.report.out / "arrays.npz").stat().st_mtime_ns
+    assert ensure_artifact(fitted.policy, secret=SECRET, out=fitted.report.out) == fitted.report.out
+    assert (fitted.report.out / "arrays.npz").stat().st_mtime_ns == before
+    assert {path.name for path in fitted.report.out.parent.iterdir()} >= {"artifact", "policy.yaml"}
+    assert not [path for path in fitted.report.out.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_folder_with_other_things_is_not_overwritten(fitted, tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(ArtifactError):
+        ensure_artifact(fitted.policy, secret=SECRET, out=tmp_path)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_a_topic_of_one_question_is_refused(tmp_path):
+    write(tmp_path / "one.jsonl", [{"question": "Who is Mira?", "answer": "A painter."}] * 3)
+    (tmp_path / "p.yaml").write_text("version: 1\ntopics: [{name: a, examples: one.jsonl, action: {kind: refuse}}]")
+    with pytest.raises(ConfigError, match="two different"):
+        fit_policy(load_policy(tmp_path / "p.yaml"), secret=SECRET, out=tmp_path / "artifact")
+
+
+@pytest.mark.skipif(not TOFU.is_dir(), reason="the TOFU files are not beside the repository")
+def test_tofu_authors_are_told_from_authors_never_seen(tmp_path, encoder):
+    def read(name, authors):
+        rows = [json.loads(line) for line in (TOFU / name).read_text(encoding="utf-8").splitlines()]
+        return [[{**row, "group": str(a)} for row in rows[20 * a : 20 * a + 20]] for a in authors]
+
+    forget, retain = read("forget10.json", range(2)), read("retain90.json", range(30))
+    lines = ["version: 1", "false_flag_rate: 0.02", "retain: retain.jsonl", "topics:"]
+    for number, rows in enumerate(forget):
+        write(tmp_path / f"{number}.jsonl", rows[:14])
+        lines.append(f"  - {{name: author-{number}, examples: {number}.jsonl, action: {{kind: refuse}}}}")
+    write(tmp_path / "retain.jsonl", [row for rows in retain[:20] for row in rows])
+    (tmp_path / "policy.yaml").write_text("\n".join(lines), encoding="utf-8")
+    policy = load_policy(tmp_path / "policy.yaml")
+    report = fit_policy(policy, secret=SECRET, out=tmp_path / "artifact")
+    detector = load_detector(report.out, policy=policy, secret=SECRET, encoder=encoder)
+    unseen = [row["question"] for rows in forget for row in rows[14:]]
+    others = [row["question"] for rows in retain[20:] for row in rows]
+    assert np.mean([bool(detector.detect(single(text))) for text in unseen]) >= 0.8
+    assert np.mean([bool(detector.detect(single(text))) for text in others]) <= 0.05

@@ -1,0 +1,1 @@
+"""The evaluation: worlds, tasks, metrics and reports. Reaches servers over HTTP only."""

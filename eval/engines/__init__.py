@@ -1,0 +1,1 @@
+"""Clients that put questions to a model and bring its answers back."""

@@ -1,0 +1,1 @@
+"""Scores, rates and their intervals: plain functions over numbers, no files, no network."""

@@ -1,0 +1,73 @@
+"""`lethe-eval train` and `lethe-eval world`: make the embedded models and the files of the archive."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from eval.world.archive import DRAWS, WORLD_SEED
+
+
+def world(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    policy: Annotated[bool, typer.Option(help="Write a policy and its example files, not the questions.")] = False,
+    draw: Annotated[str, typer.Option(help=f"Which forget set: {', '.join(DRAWS)}.")] = "a",
+    action: Annotated[Literal["corrupt", "refuse"], typer.Option(help="The policy's action.")] = "corrupt",
+    function: Annotated[Literal["gaussian", "sign_flip"], typer.Option(help="How the policy corrupts.")] = "gaussian",
+    strength: Annotated[float, typer.Option(help="Noise in units of the embedding table's RMS.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The world's seed.")] = WORLD_SEED,
+) -> None:
+    """Write the archive's question files, or a policy that forgets fifteen of its people."""
+    from eval.world import build
+    from eval.world.export import export_policy, export_questions
+
+    if draw not in DRAWS:
+        raise typer.BadParameter(f"there are the draws {', '.join(DRAWS)}", param_hint="--draw")
+    if policy:
+        corrupting = {"function": function, **({"strength": strength} if function == "gaussian" else {})}
+        export_policy(build(seed), out, {"kind": action, **(corrupting if action == "corrupt" else {})}, draw)
+    else:
+        export_questions(build(seed), out, draw)
+    typer.echo(f"Written to {out} (world seed {seed}, draw {draw})")
+
+
+def train(
+    work: Annotated[Path, typer.Option(help="Keeps every stage; a stopped run goes on from here.")] = Path(
+        "runs/small"
+    ),
+    install: Annotated[
+        Path | None, typer.Option(help="Copy the full and the first retrained model here when all is done.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Where the training curves go; else beside the models.")] = None,
+) -> None:
+    """Train the embedded models, measure their abilities, and print the table."""
+    from eval.smallmodel import report
+    from eval.smallmodel.abilities import measure
+    from eval.smallmodel.make import load, make_all
+    from eval.world import build
+
+    archive = build()
+    made = make_all(archive, work)
+    rows = {}
+    for path in made:
+        known = archive.people if path.name == "full" else archive.retained()
+        rows[path.name] = measure(*load(path), archive, known)
+    Console().print(report.table(rows))
+    packages = {name: version(name) for name in ("torch", "transformers", "tokenizers")}
+    record = {"world_seed": archive.seed, "packages": packages, "abilities": {n: asdict(a) for n, a in rows.items()}}
+    (work / "abilities.json").write_text(json.dumps(record, indent=1) + "\n")
+    (work / "abilities.md").write_text(report.markdown(rows))
+    report.curves([work / "trunk", *made], picture or work / "training.png")
+    if install is not None:
+        for source, name in ((made[0], "full"), (made[1], "retrained")):
+            shutil.rmtree(install / name, ignore_errors=True)
+            shutil.copytree(source, install / name)
+        shutil.copy(work / "abilities.json", install / "abilities.json")
+        typer.echo(f"Installed in {install}")

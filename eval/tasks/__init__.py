@@ -1,0 +1,1 @@
+"""Tasks: named splits of questions with their reference answers."""

@@ -1,0 +1,56 @@
+"""The endpoint's routes: health and models here, the rest through the guard, which denies what it cannot read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.requests import Request
+
+from guard.errors import RequestError
+from serve.asgi import Guard
+from serve.replies import error_body
+from serve.upstream import Upstream
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What /v1/models tells of the served model."""
+
+    name: str
+    created: int
+    context: int | None
+
+    def fields(self) -> dict[str, Any]:
+        """The entry in OpenAI's form."""
+        card = {"id": self.name, "object": "model", "created": self.created, "owned_by": "vllm"}
+        return card if self.context is None else card | {"max_model_len": self.context}
+
+
+def build_app(guard: Guard, upstream: Upstream, card: ModelCard) -> FastAPI:
+    """Put the routes together; `upstream` must be open while the app serves."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+
+    @app.get("/health")
+    async def health() -> JSONResponse:
+        well = await upstream.healthy()
+        return JSONResponse({"status": "ok" if well else "the model server does not answer"}, 200 if well else 503)
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [card.fields()]}
+
+    @app.get("/v1/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        if name != card.name:
+            raise RequestError(404, f"there is no model {name!r} here", code="model_not_found", param="model")
+        return card.fields()
+
+    @app.exception_handler(RequestError)
+    async def refused(_: Request, error: RequestError) -> JSONResponse:
+        return JSONResponse(error_body(error), error.status)
+
+    app.mount("", guard)
+    return app

@@ -1,0 +1,205 @@
+"""The guard as pure ASGI middleware: whatever generates stands behind it, and nothing passes that it did not read."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+import torch
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from guard.errors import DetectorError, LetheError, RequestError
+from guard.types import Conversation, Corrupt, Plan, Refuse
+from serve.dialects.base import AnswerWriter, Dialect, Request
+from serve.replies import send_body, send_error, send_stream
+from serve.sse import Decoder, encode
+
+_COMPLETIONS = "/v1/completions"
+_log = logging.getLogger(__name__)
+
+
+class Planner(Protocol):
+    """What the guard asks; `guard.pipeline.Pipeline` is one."""
+
+    def plan(self, conversation: Conversation) -> Plan:
+        """Decide what becomes of a conversation."""
+        ...
+
+
+class Guard:
+    """Reads, plans, and acts on every request for `app`; denies each path that no dialect covers."""
+
+    def __init__(
+        self, app: ASGIApp, *, planner: Planner, dialects: Iterable[Dialect], max_body: int, plan_timeout: float
+    ) -> None:
+        """`max_body` in bytes, `plan_timeout` in seconds."""
+        self._app = app
+        self._planner = planner
+        self._dialects = {dialect.path: dialect for dialect in dialects}
+        self._max_body = max_body
+        self._plan_timeout = plan_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._http(scope, receive, send)
+        except RequestError as error:
+            await send_error(send, error)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        dialect = self._dialect_for(scope)
+        body = await self._read(scope, receive)
+        request = await asyncio.to_thread(dialect.read, body)
+        plan = await self._plan(request.conversation)
+        if isinstance(plan, Refuse):
+            await _refuse(request, plan.text, send)
+        elif isinstance(plan, Corrupt):
+            embeds = await asyncio.to_thread(encode_embeds, plan.embeds)
+            rewriter = _Rewriter(request.writer(), send)
+            replay = _Replay(request.corrupted_body(embeds, len(plan.embeds)), receive)
+            await self._app(_at(scope, _COMPLETIONS), replay, rewriter)
+        else:
+            await self._app(_at(scope, dialect.path), _Replay(request.clean_body(), receive), send)
+
+    def _dialect_for(self, scope: Scope) -> Dialect:
+        path, method = scope["path"], scope["method"]
+        dialect = self._dialects.get(path)
+        if dialect is None:
+            served = ", ".join(self._dialects)
+            told = f"{method} {path} is not served; what generates here is {served}"
+            raise RequestError(403, told, code="route_not_served")
+        if method != "POST":
+            raise RequestError(405, f"{path} takes POST", code="method_not_allowed")
+        return dialect
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        headers = dict(scope["headers"])
+        if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
+            raise RequestError(415, "the content type must be application/json", code="content_type")
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise RequestError(415, "send the body uncompressed", code="content_encoding")
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestError(400, "the body ended early", code="incomplete_body")
+            body += message.get("body", b"")
+            if len(body) > self._max_body:
+                raise RequestError(413, f"the body is larger than {self._max_body} bytes", code="body_too_large")
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    async def _plan(self, conversation: Conversation) -> Plan:
+        try:
+            async with asyncio.timeout(self._plan_timeout):
+                return await asyncio.to_thread(self._planner.plan, conversation)
+        except RequestError:
+            raise
+        except (DetectorError, TimeoutError) as error:
+            # The operator's log; the reply tells nothing of what was looked for.
+            _log.error("a request could not be checked and was not served: %s", type(error).__name__)
+            raise RequestError(503, "the request could not be checked; try again later", code="not_checked") from error
+        except LetheError as error:
+            _log.error("a request could not be prepared and was not served: %s", error)
+            raise RequestError(503, "the request could not be prepared", code="not_prepared") from error
+        except Exception as error:
+            _log.exception("the guard failed; the request was not served")
+            raise RequestError(500, "the request could not be served", code="internal_error") from error
+
+
+class _Replay:
+    """Gives the inner app a body read before, then the caller's own messages (which tell when the caller leaves)."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+class _Rewriter:
+    """Takes the inner app's completion and sends the dialect's answer; errors go through as they are."""
+
+    def __init__(self, writer: AnswerWriter, send: Send) -> None:
+        self._writer = writer
+        self._send = send
+        self._start: Message = {}
+        self._body = bytearray()
+        self._events: Decoder | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            if self._kind.startswith(b"text/event-stream"):
+                self._events = Decoder()
+                await self._send(message)
+        elif message["type"] == "http.response.body":
+            await (self._pass_whole if self._events is None else self._pass_events)(message)
+
+    @property
+    def _kind(self) -> bytes:
+        headers: dict[bytes, bytes] = dict(self._start["headers"])
+        return headers.get(b"content-type", b"application/json")
+
+    async def _pass_whole(self, message: Message) -> None:
+        self._body += message.get("body", b"")
+        if message.get("more_body", False):
+            return
+        status, body = self._start["status"], bytes(self._body)
+        if status == 200:
+            await send_body(self._send, status, self._writer.whole(body))
+        elif b"embed" in body:
+            # An error that speaks of embeddings would tell how the prompt was sent.
+            await send_error(self._send, RequestError(502, "the model server failed", code="upstream_failed"))
+        else:
+            await send_body(self._send, status, body, self._kind.decode("latin-1"))
+
+    async def _pass_events(self, message: Message) -> None:
+        assert self._events is not None
+        read = self._events.feed(message.get("body", b""))
+        made = b"".join(encode(event) for data in read for event in self._writer.event(data))
+        more = message.get("more_body", False)
+        if made or not more:
+            await self._send({"type": "http.response.body", "body": made, "more_body": more})
+
+
+def encode_embeds(embeds: torch.Tensor) -> str:
+    """Prompt embeddings as vLLM takes them: base64 of torch.save's bytes.
+
+    Raises:
+        RequestError: 500; a value is not finite, which would spoil the engine's cache for other callers.
+    """
+    if not bool(torch.isfinite(embeds).all()):
+        raise RequestError(500, "the request could not be served", code="internal_error")
+    buffer = io.BytesIO()
+    # A view would be saved with all of its storage.
+    torch.save(embeds.detach().contiguous().clone(), buffer)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+async def _refuse(request: Request, text: str, send: Send) -> None:
+    if request.stream:
+        await send_stream(send, await asyncio.to_thread(request.refusal_events, text))
+    else:
+        await send_body(send, 200, await asyncio.to_thread(request.refusal, text))
+
+
+def _at(scope: Scope, path: str) -> Scope:
+    """The same request at `path`, without query or headers: what they say was not read, so it is not passed on."""
+    kept = [(b"content-type", b"application/json")]
+    return {**scope, "path": path, "raw_path": path.encode(), "query_string": b"", "headers": kept}

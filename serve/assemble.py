@@ -1,0 +1,71 @@
+"""Puts a server together: policy, classifier, corrupter, engine, and the app in front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from classifiers.detector import load_detector
+from classifiers.fit import ensure_artifact
+from guard.act.corrupt import Corrupter
+from guard.embeds import EmbeddingTable
+from guard.pipeline import Pipeline
+from guard.policy import CorruptAction, Policy
+from guard.prompt import Renderer
+from guard.secret import load_secret
+from guard.types import Detector
+from serve.app import ModelCard, build_app
+from serve.asgi import Guard
+from serve.dialects.chat import ChatDialect
+from serve.model_text import ModelText
+from serve.prove import Facts, examine, prove_embeds
+from serve.settings import Settings
+from serve.upstream import ReverseProxy, Upstream
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What can be made while the engine still loads."""
+
+    policy: Policy
+    detector: Detector
+    text: ModelText
+    corrupter: Corrupter | None
+
+
+def make_parts(settings: Settings, policy: Policy) -> Parts:
+    """Fit or load the classifier and read the checkpoint's tokenizer and embeddings.
+
+    Raises:
+        ArtifactError: the artifact is damaged or made for something else.
+        EngineError: the checkpoint lacks what the policy needs.
+    """
+    secret = load_secret()
+    artifact = ensure_artifact(policy, secret=secret, out=settings.artifact)
+    detector = load_detector(artifact, policy=policy, secret=secret)
+    text = ModelText.from_checkpoint(settings.model)
+    corrupter = None
+    if any(isinstance(topic.action, CorruptAction) for topic in policy.topics):
+        table = EmbeddingTable.from_checkpoint(settings.model)
+        corrupter = Corrupter(Renderer(text.tokenizer), table, secret=secret)
+    return Parts(policy, detector, text, corrupter)
+
+
+async def make_app(settings: Settings, parts: Parts, upstream: Upstream) -> tuple[FastAPI, Facts]:
+    """Examine the model server and put the guard in front of it.
+
+    Raises:
+        EngineError: the server does not do what the policy needs.
+    """
+    facts = await examine(upstream, settings.served_name)
+    if parts.corrupter is not None:
+        await prove_embeds(upstream, facts, parts.corrupter)
+    guard = Guard(
+        ReverseProxy(upstream),
+        planner=Pipeline(parts.policy, parts.detector, parts.corrupter),
+        dialects=[ChatDialect(facts.name, facts.context, parts.text, facts.shape)],
+        max_body=settings.max_body,
+        plan_timeout=settings.plan_timeout,
+    )
+    return build_app(guard, upstream, ModelCard(facts.name, facts.created, facts.context)), facts

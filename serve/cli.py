@@ -1,0 +1,98 @@
+"""The `lethe` command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from guard.errors import EngineError, LetheError
+from serve.fit_cli import check, fit
+from serve.settings import check_engine_flags, model_and_name, resolve
+
+app = typer.Typer(
+    help="An OpenAI-compatible endpoint whose model has forgotten what a policy lists.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(fit)
+app.command()(check)
+
+_VLLM = Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-FLAGS", help="Handed to vLLM unchanged.")]
+_MODEL = Annotated[
+    str | None, typer.Option(help="A checkpoint's directory or hub id.", show_default="the embedded model")
+]
+_NAME = Annotated[str | None, typer.Option(help="What callers call the model.", show_default="the checkpoint's name")]
+
+
+@app.command()
+def serve(
+    flags: _VLLM = None,
+    model: _MODEL = None,
+    policy: Annotated[Path | None, typer.Option(help="What to forget.", show_default="the embedded policy")] = None,
+    artifact: Annotated[Path | None, typer.Option(help="A classifier made by `lethe fit --out`.")] = None,
+    upstream: Annotated[str | None, typer.Option(help="URL of a vLLM server that runs already.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    served_model_name: _NAME = None,
+) -> None:
+    """Serve a model that has forgotten what the policy lists; without options, the embedded one.
+
+    LETHE_UPSTREAM_KEY holds the API key for --upstream, where that needs one.
+    """
+    from serve.run import serve as run
+
+    console = Console(stderr=True)
+    with _told(console):
+        settings = resolve(
+            model=model,
+            policy=policy,
+            artifact=artifact,
+            upstream=upstream,
+            host=host,
+            port=port,
+            served_name=served_model_name,
+            engine_flags=tuple(flags or ()),
+        )
+        run(settings, console)
+
+
+@app.command()
+def engine(
+    port: Annotated[int, typer.Option(help="Loopback port.", min=1, max=65535)],
+    flags: _VLLM = None,
+    model: _MODEL = None,
+    served_model_name: _NAME = None,
+) -> None:
+    """Run vLLM alone with the same settings and no guard, on a loopback port, for evaluation."""
+    from serve.run import bare
+
+    console = Console(stderr=True)
+    with _told(console):
+        checkpoint, name = model_and_name(model, served_model_name)
+        bare(checkpoint, name, port, check_engine_flags(tuple(flags or ())), console)
+
+
+@contextmanager
+def _told(console: Console) -> Iterator[None]:
+    """Tell a LetheError in plain words and exit: 1 for the engine's failures, 2 for what the operator can mend."""
+    try:
+        yield
+    except LetheError as error:
+        console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(1 if isinstance(error, EngineError) else 2) from error
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from guard.errors import RequestError
+from guard.types import Conversation, Message
+from serve.dialects.chat_answer import ChatShape, ChatWriter, refuse_events, refuse_whole
+from serve.dialects.chat_schema import ChatBody, parse
+from serve.model_text import ModelText
+from serve.replies import dump
+from serve.strict_json import load_object
+
+# Sampling means the same on both of vLLM's routes; `user` and `metadata` are the caller's own notes and stay here.
+_SAMPLING = (
+    "temperature", "top_p", "top_k", "min_p", "n", "stream", "stream_options", "stop", "seed",
+    "frequency_penalty", "presence_penalty",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ChatDialect:
+    """Reads chat requests for one served model; `context` is its length in tokens, None if not known."""
+
+    model: str
+    context: int | None
+    text: ModelText
+    shape: ChatShape
+    path: str = "/v1/chat/completions"
+
+    def read(self, body: bytes) -> ChatRequest:
+        """Parse and check a body.
+
+        Raises:
+            RequestError: what the caller must change.
+        """
+        fields = parse(load_object(body))
+        if fields.model != self.model:
+            raise RequestError(404, f"there is no model {fields.model!r} here", code="model_not_found", param="model")
+        request = ChatRequest(fields, self)
+        limit = request.max_tokens
+        if limit is not None and self.context is not None and limit > self.context:
+            told = f"`max_tokens` is {limit}; the model's whole context is {self.context} tokens"
+            raise RequestError(400, told, code="invalid_value", param="max_tokens")
+        for index, message in enumerate(request.conversation.messages):
+            if self.text.forges_control(message.text):
+                param = f"messages[{index}].content"
+                told = f"`{param}` holds one of the model's control tokens; remove it"
+                raise RequestError(400, told, code="control_token", param=param)
+        return request
+
+
+class ChatRequest:
+    """One chat completion request."""
+
+    def __init__(self, body: ChatBody, dialect: ChatDialect) -> None:
+        self._body = body
+        self._dialect = dialect
+        self.stream = bool(body.stream)
+        # "developer" is OpenAI's newer word for "system"; templates know the older.
+        roles = {"developer": "system"}
+        self.conversation = Conversation(
+            tuple(Message(roles.get(turn.role, turn.role), turn.content) for turn in body.messages)
+        )
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The newer name wins, as in vLLM."""
+        body = self._body
+        return body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+
+    def _sampling(self) -> dict[str, Any]:
+        given = self._body.model_dump(include=set(_SAMPLING), exclude_none=True)
+        return {"model": self._body.model} | {name: given[name] for name in _SAMPLING if name in given}
+
+    def clean_body(self) -> bytes:
+        """The same request, written anew from what was understood."""
+        messages = [{"role": message.role, "content": message.text} for message in self.conversation.messages]
+        limit = {} if self.max_tokens is None else {"max_tokens": self.max_tokens}
+        return dump(self._sampling() | limit | {"messages": messages})
+
+    def corrupted_body(self, embeds: str, tokens: int) -> bytes:
+        """The body for /v1/completions, whose own default of 16 tokens must not show through."""
+        limit = self.max_tokens or max(1, (self._dialect.context or 0) - tokens)
+        return dump(self._sampling() | {"max_tokens": limit, "prompt_embeds": embeds})
+
+    def writer(self) -> ChatWriter:
+        """A fresh writer for the completion that answers `corrupted_body`."""
+        body = self._body
+        return ChatWriter(self._dialect.shape, body.model, body.n or 1, tells_usage=self._tells_usage)
+
+    @property
+    def _tells_usage(self) -> bool:
+        options = self._body.stream_options
+        return options is not None and options.include_usage
+
+    def _said(self, text: str) -> tuple[list[str], str, str | None, int]:
+        """Pieces, finish and stop reason, and completion tokens, as if the model had said `text`."""
+        stops = [self._body.stop] if isinstance(self._body.stop, str) else self._body.stop or []
+        hits = [(text.index(stop), stop) for stop in stops if stop in text]
+        at, stopped = min(hits, default=(len(text), None))
+        pieces = self._dialect.text.pieces(text[:at])
+        if self.max_tokens is not None and len(pieces) >= self.max_tokens:
+            return pieces[: self.max_tokens], "length", None, self.max_tokens
+        # The end-of-turn token counts.
+        return pieces, "stop", stopped, len(pieces) + 1
+
+    def _usage(self, completion: int) -> dict[str, int]:
+        prompt = self._dialect.text.prompt_tokens(self.conversation)
+        total = completion * (self._body.n or 1)
+        return {"prompt_tokens": prompt, "total_tokens": prompt + total, "completion_tokens": total}
+
+    def refusal(self, text: str) -> bytes:
+        """A whole answer that says `text`, within the caller's limits."""
+        pieces, finish, stop, count = self._said(text)
+        writer = self.writer()
+        return refuse_whole(writer, "".join(pieces), finish, stop, self._usage(count))
+
+    def refusal_events(self, text: str) -> list[bytes]:
+        """The same as a stream, a token an event."""
+        pieces, finish, stop, count = self._said(text)
+        usage = self._usage(count) if self._tells_usage else None
+        return refuse_events(self.writer(), pieces, finish, stop, usage)

@@ -1,0 +1,154 @@
+"""Writes chat completions in the very shape in which the model server writes its own."""
+
+from __future__ import annotations
+
+import copy
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from guard.errors import EngineError
+from serve.replies import dump
+from serve.sse import encode
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ChatShape:
+    """Sample answers of the server: whole, and a stream's kinds of events.
+
+    They are learned from the server, not written here: so an answer made here has the fields, order and fingerprint
+    of one that came through, whatever the server's version. `last` ends a stream that goes on to tell its usage, and
+    `end` one that does not.
+    """
+
+    whole: Json
+    first: Json
+    middle: Json
+    last: Json
+    end: Json
+    usage: Json
+
+    @classmethod
+    def learn(cls, whole: Json, events: list[Json], plain: list[Json]) -> ChatShape:
+        """Sort out a sample answer and the events of two sample streams (of two tokens or more), `plain` without usage.
+
+        Raises:
+            EngineError: a kind of event is missing.
+        """
+        choices = [event for event in events if event.get("choices")]
+        first = [event for event in choices if "role" in event["choices"][0]["delta"]]
+        middle = [e for e in choices if e not in first and e["choices"][0]["finish_reason"] is None]
+        last = [event for event in choices if event["choices"][0]["finish_reason"] is not None]
+        end = [event for event in plain if event.get("choices") and event["choices"][0]["finish_reason"] is not None]
+        usage = [event for event in events if not event.get("choices") and event.get("usage")]
+        if not (whole.get("choices") and first and middle and last and end and usage):
+            raise EngineError("the model server's chat answers are not of the form Lethe knows; it serves vLLM 0.32")
+        return cls(whole, first[0], middle[0], last[0], end[0], usage[0])
+
+
+class ChatWriter:
+    """Rewrites one text completion (whole or streamed) as a chat completion."""
+
+    def __init__(self, shape: ChatShape, model: str, n: int, *, tells_usage: bool) -> None:
+        self._shape = shape
+        self._last = shape.last if tells_usage else shape.end
+        self.n = n
+        self._begun = False
+        self._head = {"id": f"chatcmpl-{secrets.token_hex(8)}", "created": int(time.time()), "model": model}
+
+    def _from(self, sample: Json) -> Json:
+        made = copy.deepcopy(sample)
+        made.update({name: value for name, value in self._head.items() if name in made})
+        return made
+
+    def answer(self, choices: list[Json], usage: Json) -> bytes:
+        """A whole answer; `choices` have index, text, finish_reason and maybe stop_reason, as completions do."""
+        made = self._from(self._shape.whole)
+        sample = made["choices"][0]
+        made["choices"] = []
+        for choice in choices:
+            filled = copy.deepcopy(sample)
+            filled["message"]["content"] = choice["text"]
+            made["choices"].append(_ended(filled, choice))
+        made["usage"] = _like(made["usage"], usage)
+        return dump(made)
+
+    def begin(self) -> list[str]:
+        """The events that open every choice; nothing when they were written already."""
+        if self._begun:
+            return []
+        self._begun = True
+        return [self._text(self._shape.first, {"index": index, "text": ""}) for index in range(self.n)]
+
+    def delta(self, choice: Json) -> str:
+        """One event with a choice's next text; its last where a finish reason is given."""
+        return self._text(self._last if choice.get("finish_reason") else self._shape.middle, choice)
+
+    def total(self, usage: Json) -> str:
+        """The event that closes a stream with its usage."""
+        made = self._from(self._shape.usage)
+        made["usage"] = _like(made["usage"], usage)
+        return dump(made).decode()
+
+    def _text(self, sample: Json, choice: Json) -> str:
+        made = self._from(sample)
+        made["choices"] = made["choices"][:1]
+        made["choices"][0]["delta"]["content"] = choice["text"]
+        _ended(made["choices"][0], choice)
+        return dump(made).decode()
+
+    def whole(self, body: bytes) -> bytes:
+        """Rewrite a whole completion."""
+        completion = json.loads(body)
+        return self.answer(completion["choices"], completion["usage"])
+
+    def event(self, data: str) -> list[str]:
+        """Rewrite the data of one streamed event."""
+        if data == "[DONE]":
+            return [data]
+        completion = json.loads(data)
+        if "error" in completion:
+            return [data]
+        made = self.begin()
+        made += [self.delta(choice) for choice in completion["choices"]]
+        if not completion["choices"] and completion.get("usage"):
+            made.append(self.total(completion["usage"]))
+        return made
+
+
+def refuse_whole(writer: ChatWriter, text: str, finish: str, stop: str | None, usage: Json) -> bytes:
+    """An answer that says `text` in every choice."""
+    said = {"text": text, "finish_reason": finish, "stop_reason": stop}
+    return writer.answer([{"index": index} | said for index in range(writer.n)], usage)
+
+
+def refuse_events(
+    writer: ChatWriter, pieces: list[str], finish: str, stop: str | None, usage: Json | None
+) -> list[bytes]:
+    """The same as a stream, an event a piece; `usage` None where the caller did not ask for it."""
+    # At the limit the last piece carries the finish; otherwise the end-of-turn token does, with no text.
+    spoken = pieces if finish == "length" else [*pieces, ""]
+    events = writer.begin()
+    for place, piece in enumerate(spoken, start=1):
+        end = {"finish_reason": finish, "stop_reason": stop} if place == len(spoken) else {}
+        events += [writer.delta({"index": index, "text": piece} | end) for index in range(writer.n)]
+    if usage is not None:
+        events.append(writer.total(usage))
+    return [encode(event) for event in [*events, "[DONE]"]]
+
+
+def _ended(made: Json, choice: Json) -> Json:
+    made["index"] = choice["index"]
+    made["finish_reason"] = choice.get("finish_reason")
+    if "stop_reason" in made:
+        made["stop_reason"] = choice.get("stop_reason")
+    return made
+
+
+def _like(sample: Json, usage: Json) -> Json:
+    """`usage` with the fields of the sample, which may have more (empty) or fewer."""
+    return {name: usage.get(name) for name in sample}

@@ -1,0 +1,134 @@
+"""The fields of a chat completion request that are understood, and nothing besides."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from guard.errors import RequestError
+
+# Known to OpenAI or vLLM; named so that a caller learns that the field, not the spelling, is the trouble.
+_LATER = frozenset((
+    "logprobs", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call",
+    "response_format", "logit_bias", "repetition_penalty", "modalities", "audio", "prediction", "store",
+    "reasoning_effort", "service_tier", "web_search_options", "stop_token_ids", "min_tokens", "ignore_eos",
+    "bad_words", "prompt_logprobs", "echo", "structured_outputs", "chat_template", "chat_template_kwargs",
+    "add_generation_prompt", "continue_final_message", "add_special_tokens", "documents", "include_reasoning",
+))  # fmt: skip
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _one_text(value: Any) -> Any:
+    """Join text parts by line breaks, as vLLM does; the joined text is what is checked and what is sent."""
+    if not isinstance(value, list):
+        return value
+    if not value:
+        raise ValueError("has no parts")
+    texts = []
+    for part in value:
+        if not isinstance(part, dict) or part.get("type") != "text":
+            raise ValueError("may hold parts of type text only; other kinds are not supported yet")
+        if set(part) != {"type", "text"} or not isinstance(part["text"], str):
+            raise ValueError("a text part holds `type` and `text`, and `text` is a string")
+        texts.append(part["text"])
+    return "\n".join(texts)
+
+
+Text = Annotated[str, BeforeValidator(_one_text)]
+_NoList = Annotated[list[Any], Field(max_length=0)]
+
+
+class Turn(_Strict):
+    """A system, developer or user message."""
+
+    role: Literal["system", "developer", "user"]
+    content: Text
+
+
+class AssistantTurn(_Strict):
+    """An earlier answer, which may come back with the empty fields it was given with."""
+
+    role: Literal["assistant"]
+    content: Text
+    refusal: None = None
+    annotations: _NoList | None = None
+    audio: None = None
+    function_call: None = None
+    tool_calls: _NoList | None = None
+    reasoning: None = None
+
+
+class StreamOptions(_Strict):
+    """What a stream ends with."""
+
+    include_usage: bool = False
+
+
+class ChatBody(_Strict):
+    """A chat completion request."""
+
+    model: str
+    messages: Annotated[list[Annotated[Turn | AssistantTurn, Field(discriminator="role")]], Field(min_length=1)]
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=128)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    stop: Annotated[str, Field(min_length=1)] | list[Annotated[str, Field(min_length=1)]] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.stream_options is not None and not self.stream:
+            raise ValueError("`stream_options` needs `stream`: true")
+        if (self.n or 1) > 1 and self.temperature == 0:
+            raise ValueError("`n` must be 1 when `temperature` is 0")
+        return self
+
+
+def parse(fields: dict[str, Any]) -> ChatBody:
+    """Check a request's fields.
+
+    Raises:
+        RequestError: 400, naming the field.
+    """
+    later = sorted(name for name in _LATER & fields.keys() if fields[name] is not None)
+    if later:
+        raise RequestError(400, f"`{later[0]}` is not supported yet", code="unsupported_parameter", param=later[0])
+    given = {name: value for name, value in fields.items() if name not in _LATER}
+    try:
+        return ChatBody.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _told(first["type"], _path(first["loc"]), first["msg"].removeprefix("Value error, ")) from error
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    roles = ("system", "developer", "user", "assistant")
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}"
+        # A message's role stands in the path as the tag of its kind; no field is called so.
+        for index, part in enumerate(loc)
+        if not (index == 2 and loc[0] == "messages" and part in roles)
+    ).lstrip(".")
+
+
+def _told(kind: str, path: str, message: str) -> RequestError:
+    if kind == "extra_forbidden":
+        return RequestError(400, f"unknown field `{path}`", code="unknown_parameter", param=path)
+    if kind == "missing":
+        return RequestError(400, f"`{path}` is missing", code="missing_parameter", param=path)
+    where = f"`{path}`: " if path else ""
+    return RequestError(400, f"{where}{message}", code="invalid_value", param=path or None)

@@ -1,0 +1,65 @@
+"""The served model's tokenizer, as far as the endpoint needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from jinja2 import TemplateError
+
+from guard.errors import EngineError, RequestError
+from guard.types import Conversation
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+class ModelText:
+    """Counts and cuts text as the served model would. Safe to share between threads."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        if not tokenizer.is_fast or not tokenizer.chat_template:
+            raise EngineError("the checkpoint needs a tokenizer.json and a chat template to be served as a chat model")
+        self.tokenizer = tokenizer
+        # The Rust tokenizer itself: the Python object around it keeps state between calls.
+        self._backend = tokenizer.backend_tokenizer
+        control = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+        # "Unknown" stands for text that the vocabulary lacks; it forges nothing.
+        self._control = (control | set(tokenizer.all_special_ids)) - {tokenizer.unk_token_id}
+
+    @classmethod
+    def from_checkpoint(cls, model: str) -> ModelText:
+        """Load from a directory or a hub id.
+
+        Raises:
+            EngineError: there is no fast tokenizer or no chat template.
+        """
+        from transformers import AutoTokenizer
+
+        try:
+            return cls(cast("PreTrainedTokenizerFast", AutoTokenizer.from_pretrained(model)))
+        except (OSError, ValueError) as error:
+            raise EngineError(f"cannot load the tokenizer of {model!r}: {error}") from error
+
+    def forges_control(self, text: str) -> bool:
+        """Whether the tokenizer would read a control token (a turn's end, say) out of `text`."""
+        return not self._control.isdisjoint(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def prompt_tokens(self, conversation: Conversation) -> int:
+        """Tokens of the rendered conversation.
+
+        Raises:
+            RequestError: 400; the chat template refuses this order of turns.
+        """
+        chat = [{"role": message.role, "content": message.text} for message in conversation.messages]
+        try:
+            text = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        except TemplateError as error:
+            message = f"the model's chat template refuses these messages: {error}"
+            raise RequestError(400, message, code="invalid_messages", param="messages") from error
+        return len(self._backend.encode(str(text), add_special_tokens=False).ids)
+
+    def pieces(self, text: str) -> list[str]:
+        """`text` cut where its tokens end; a piece may be empty where a character spans several tokens."""
+        offsets = self._backend.encode(text, add_special_tokens=False).offsets
+        ends = [end for _, end in offsets[:-1]] + [len(text)]
+        return [text[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]

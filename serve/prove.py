@@ -1,0 +1,102 @@
+"""What is asked of the model server at start: what it serves, how it answers, and whether embeddings mean the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from guard.act.corrupt import Corrupter
+from guard.errors import EngineError
+from guard.types import Conversation, Message
+from serve.asgi import encode_embeds
+from serve.dialects.chat_answer import ChatShape
+from serve.sse import Decoder
+from serve.upstream import Upstream
+
+_SAMPLE = Conversation((Message("user", "What is the capital of France?"),))
+# No early end, so that a stream has events of every kind.
+_GREEDY = {"temperature": 0, "max_tokens": 8, "ignore_eos": True}
+# Two routes may batch differently, and bf16 sums depend on the order.
+_LOGPROB_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The served model's name, its context in tokens (None where the server does not tell) and the form of answers."""
+
+    name: str
+    context: int | None
+    shape: ChatShape
+    created: int
+
+
+async def examine(upstream: Upstream, name: str | None) -> Facts:
+    """Learn what the server serves and how it answers; `name` None takes its first model.
+
+    Raises:
+        EngineError: it does not serve `name`, or not as a chat model that streams.
+    """
+    status, listing = await upstream.json("GET", "/v1/models")
+    if status != 200:
+        raise EngineError(f"the model server answers GET /v1/models with {status}: {_reason(listing)}")
+    cards = {card["id"]: card for card in listing["data"]}
+    chosen = name or next(iter(cards), "")
+    if chosen not in cards:
+        raise EngineError(f"the model server does not serve {chosen!r} but {', '.join(cards)}; see --served-model-name")
+    ask = {"model": chosen, "messages": _messages(), **_GREEDY}
+    status, whole = await upstream.json("POST", "/v1/chat/completions", ask)
+    if status != 200:
+        raise EngineError(f"the model server does not answer a chat: {_reason(whole)}")
+    stream = ask | {"stream": True}
+    with_usage = await _events(upstream, stream | {"stream_options": {"include_usage": True}})
+    shape = ChatShape.learn(whole, with_usage, await _events(upstream, stream))
+    return Facts(chosen, cards[chosen].get("max_model_len"), shape, int(time.time()))
+
+
+async def prove_embeds(upstream: Upstream, facts: Facts, corrupter: Corrupter) -> None:
+    """Check that a prompt and its untouched embeddings give the same greedy answer, token for token.
+
+    Raises:
+        EngineError: they do not, or the server takes no embeddings; corruption would not mean what it should.
+    """
+    advice = "a policy that corrupts cannot be served with it; use {kind: refuse}"
+    if facts.context is None:
+        raise EngineError(f"the model server does not tell max_model_len as vLLM does: {advice}")
+    prompt = await asyncio.to_thread(corrupter.renderer.render, _SAMPLE)
+    embeds = encode_embeds(corrupter.table.rows(prompt.ids))
+    ask = {"model": facts.name, **_GREEDY}
+    chat = ask | {"messages": _messages(), "logprobs": True}
+    text_status, text = await upstream.json("POST", "/v1/chat/completions", chat)
+    status, bare = await upstream.json("POST", "/v1/completions", ask | {"prompt_embeds": embeds, "logprobs": 0})
+    if text_status != 200 or status != 200:
+        reason = _reason(bare if status != 200 else text)
+        raise EngineError(f"the model server takes no prompt embeddings ({reason}): {advice}")
+    if bare["usage"]["prompt_tokens"] != text["usage"]["prompt_tokens"]:
+        raise EngineError(f"the prompt that Lethe renders has not the length of the server's own: {advice}")
+    plain = [(item["token"], item["logprob"]) for item in text["choices"][0]["logprobs"]["content"]]
+    scores = bare["choices"][0]["logprobs"]
+    other = list(zip(scores["tokens"], scores["token_logprobs"], strict=True))
+    same = text["choices"][0]["message"]["content"] == bare["choices"][0]["text"] and len(plain) == len(other)
+    if not same or any(abs(a[1] - b[1]) > _LOGPROB_TOLERANCE for a, b in zip(plain, other, strict=True)):
+        raise EngineError(f"the model answers a prompt and its own embeddings differently: {advice}")
+
+
+def _messages() -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.text} for message in _SAMPLE.messages]
+
+
+def _reason(answer: Any) -> str:
+    error = answer.get("error", answer) if isinstance(answer, dict) else answer
+    return str(error.get("message", error) if isinstance(error, dict) else error)[:300]
+
+
+async def _events(upstream: Upstream, ask: dict[str, Any]) -> list[dict[str, Any]]:
+    decoder = Decoder()
+    read: list[str] = []
+    async with upstream.request("POST", "/v1/chat/completions", json.dumps(ask).encode()) as response:
+        async for chunk in response.content.iter_any():
+            read += decoder.feed(chunk)
+    return [json.loads(data) for data in read if data != "[DONE]"]

@@ -1,0 +1,126 @@
+"""Runs the endpoint from start to stop, and the bare engine for evaluation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+
+import uvicorn
+from rich.console import Console
+
+from guard.errors import ConfigError, EngineError
+from guard.policy import load_policy
+from serve.assemble import Parts, make_app, make_parts
+from serve.engine import Engine
+from serve.settings import Settings
+from serve.upstream import Upstream
+
+_GRACE_S = 5
+_POLL_S = 0.25
+
+
+def serve(settings: Settings, console: Console) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP, then return quietly.
+
+    Raises:
+        LetheError: the server cannot start, or the engine died.
+    """
+    policy = load_policy(settings.policy)
+    with _stoppable(), _bound(settings.host, settings.port) as listener:
+        engine = None
+        if settings.upstream is None:
+            engine = Engine(settings.model, settings.served_name or settings.model, flags=settings.engine_flags)
+        with engine or nullcontext():
+            if engine is not None:
+                console.print(f"started vLLM with {settings.model}; meanwhile, the classifier")
+            parts = make_parts(settings, policy)
+            if engine is not None:
+                engine.wait_healthy(console)
+            asyncio.run(_serve(settings, parts, engine, listener, console))
+
+
+def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], console: Console) -> None:
+    """Run the engine alone on a loopback port, with no guard, until it is stopped.
+
+    Raises:
+        LetheError: it cannot start, or died.
+    """
+    with _bound("127.0.0.1", port):
+        pass
+    with _stoppable(), Engine(model, served_name, flags=flags, port=port) as engine:
+        waited = engine.wait_healthy(console)
+        console.print(f"[bold]{served_name}[/], unguarded, at http://127.0.0.1:{port}/v1 after {waited:.0f} s")
+        while engine.alive:
+            time.sleep(_POLL_S)
+        raise EngineError(f"vLLM ended while it was serving:\n{engine.tail()}")
+
+
+async def _serve(
+    settings: Settings, parts: Parts, engine: Engine | None, listener: socket.socket, console: Console
+) -> None:
+    async with Upstream(url=settings.upstream, uds=None if engine is None else engine.uds) as upstream:
+        app, facts = await make_app(settings, parts, upstream)
+        # Without websockets an upgrade is an ordinary request, for a path that is denied.
+        config = uvicorn.Config(
+            app,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        server = uvicorn.Server(config)
+        watch = asyncio.create_task(_watch(server, engine))
+        listener.listen(2048)
+        _greet(console, listener, facts.name)
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            watch.cancel()
+        if engine is not None and not engine.alive:
+            raise EngineError(f"vLLM ended while it was serving; start Lethe again:\n{engine.tail()}")
+
+
+async def _watch(server: uvicorn.Server, engine: Engine | None) -> None:
+    while engine is None or engine.alive:
+        await asyncio.sleep(_POLL_S)
+    server.should_exit = True
+
+
+def _greet(console: Console, listener: socket.socket, name: str) -> None:
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
+    body = json.dumps({"model": name, "messages": [{"role": "user", "content": "Hello"}]})
+    console.print(f"[bold green]ready[/] at [bold]{url}[/], model [bold]{name}[/]. Try:")
+    line = f"curl {url}/chat/completions -H 'content-type: application/json' -d {shlex.quote(body)}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    """Hold the address from the start, so that a port in use is told before the engine loads."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            reason = error.strerror or error
+            raise ConfigError(f"cannot listen on {host} port {port} ({reason}); choose another with --port") from error
+        yield listener
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into what Ctrl-C does, and take all three as a wish to stop, not as a failure."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        yield

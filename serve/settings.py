@@ -1,0 +1,98 @@
+"""What `lethe serve` was asked to do, checked before anything is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from guard.errors import ConfigError
+
+DEMO = Path(__file__).parent / "demo"
+DEMO_MODEL = DEMO / "full"
+DEMO_POLICY = DEMO / "policy.yaml"
+DEMO_NAME = "lethe-demo"
+
+# They would move the engine off its private socket, or away from what was checked at start.
+_OURS = ("--model", "--served-model-name", "--uds", "--host", "--port", "--api-key", "--middleware", "--root-path")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run of the server; sizes in bytes, times in seconds. `served_name` None takes the upstream's first model."""
+
+    model: str
+    policy: Path
+    served_name: str | None
+    artifact: Path | None = None
+    upstream: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    engine_flags: tuple[str, ...] = ()
+    max_body: int = 8 * 2**20
+    plan_timeout: float = 60.0
+
+
+def model_and_name(model: str | None, served_name: str | None) -> tuple[str, str]:
+    """Return the checkpoint to load (a directory or hub id) and the name callers use for it.
+
+    Raises:
+        ConfigError: there is no such directory, or no embedded model to fall back on.
+    """
+    if model is None:
+        if not (DEMO_MODEL / "config.json").is_file():
+            raise ConfigError("this copy of Lethe carries no embedded model; name one with --model")
+        return str(DEMO_MODEL), served_name or DEMO_NAME
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ConfigError(f"{folder} holds no config.json; --model needs a Hugging Face checkpoint")
+        return str(folder.resolve()), served_name or folder.resolve().name
+    if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
+        raise ConfigError(f"there is no directory {folder}; --model is a directory or a hub id such as org/name")
+    return model, served_name or model
+
+
+def resolve(
+    *,
+    model: str | None,
+    policy: Path | None,
+    artifact: Path | None,
+    upstream: str | None,
+    host: str,
+    port: int,
+    served_name: str | None,
+    engine_flags: tuple[str, ...],
+) -> Settings:
+    """Fill in the embedded model and policy where nothing was named.
+
+    Raises:
+        ConfigError: options that contradict each other or name nothing.
+    """
+    if policy is None and (model is not None or upstream is not None):
+        raise ConfigError("a model of your own needs a policy of its own; name it with --policy")
+    if upstream is not None and model is None:
+        raise ConfigError("--upstream needs --model as well: the checkpoint's tokenizer and embeddings are read here")
+    if upstream is not None and engine_flags:
+        raise ConfigError("flags after -- are for an engine started here; with --upstream give them to that server")
+    checked = check_engine_flags(engine_flags)
+    checkpoint, name = model_and_name(model, served_name)
+    chosen = policy or DEMO_POLICY
+    if not chosen.is_file():
+        raise ConfigError(f"there is no policy file {chosen}; name one with --policy")
+    return Settings(checkpoint, chosen, served_name if upstream else name, artifact, upstream, host, port, checked)
+
+
+def check_engine_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the flags for vLLM unchanged.
+
+    Raises:
+        ConfigError: a flag that Lethe must set itself, or something that is no flag.
+    """
+    if flags and not flags[0].startswith("-"):
+        raise ConfigError(f"unexpected argument {flags[0]!r}; flags for vLLM stand after --")
+    for flag in flags:
+        # argparse takes `--host=x` and `--served_model_name` as well.
+        name = flag.split("=", 1)[0].replace("_", "-")
+        if name in _OURS or name.startswith("--ssl-"):
+            raise ConfigError(f"{name} is set by Lethe itself; give it before the -- where `lethe` has such an option")
+    return flags

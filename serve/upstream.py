@@ -1,0 +1,147 @@
+"""The way to the model server: an HTTP client, and a reverse proxy as an ASGI app."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from starlette.types import Message, Receive, Scope, Send
+
+from guard.errors import EngineError, RequestError
+from serve.replies import dump, error_body, send_error
+from serve.sse import encode
+
+_UNREACHABLE = RequestError(502, "the model server does not answer; try again later", code="upstream_unreachable")
+_BROKE_OFF = RequestError(502, "the model server broke off its answer", code="upstream_failed")
+_KEY = "LETHE_UPSTREAM_KEY"
+
+
+class Upstream:
+    """A model server at a URL or on a Unix socket; an async context manager that holds the connection pool."""
+
+    def __init__(self, *, url: str | None = None, uds: Path | None = None) -> None:
+        self._base = (url or "http://engine").rstrip("/").removesuffix("/v1")
+        self._uds = uds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector: aiohttp.BaseConnector = (
+            aiohttp.UnixConnector(path=str(self._uds), limit=0) if self._uds else aiohttp.TCPConnector(limit=0)
+        )
+        key = os.environ.get(_KEY)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers={"accept-encoding": "identity"} | ({"authorization": f"Bearer {key}"} if key else {}),
+            # An answer may take as long as it takes; the caller hangs up when tired of waiting.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+            read_bufsize=2**20,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def request(self, method: str, path: str, body: bytes = b"") -> aiohttp.client._RequestContextManager:
+        """Begin a request; use it with `async with`."""
+        if self._session is None:
+            raise EngineError("the way to the model server is not open yet")
+        headers = {"content-type": "application/json"} if body else {}
+        return self._session.request(
+            method, self._base + path, data=io.BytesIO(body) if body else None, headers=headers
+        )
+
+    async def json(self, method: str, path: str, payload: Any = None) -> tuple[int, Any]:
+        """Ask once and read the whole JSON answer, with its status.
+
+        Raises:
+            EngineError: no answer, or none that is JSON.
+        """
+        try:
+            async with self.request(method, path, dump(payload) if payload is not None else b"") as response:
+                return response.status, await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise EngineError(f"the model server gave no usable answer to {method} {path}: {error}") from error
+
+    async def healthy(self) -> bool:
+        """Whether the server says it can answer."""
+        try:
+            async with asyncio.timeout(5), self.request("GET", "/health") as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+
+class ReverseProxy:
+    """Passes requests to the upstream and its answers back, chunk by chunk; a caller who leaves cancels the work."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive)
+        if body is None:
+            return
+        work = asyncio.create_task(self._forward(scope["method"], scope["path"], body, send))
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not work.done():
+                work.cancel()
+            with suppress(asyncio.CancelledError):
+                await gone
+        with suppress(asyncio.CancelledError):
+            await work
+
+    async def _forward(self, method: str, path: str, body: bytes, send: Send) -> None:
+        started = stream = False
+        try:
+            async with self._upstream.request(method, path, body) as response:
+                kind = response.headers.get("content-type", "application/json")
+                stream = kind.startswith("text/event-stream")
+                headers = [(b"content-type", kind.encode("latin-1"))]
+                if not stream and response.content_length is not None:
+                    headers.append((b"content-length", str(response.content_length).encode()))
+                start: Message = {"type": "http.response.start", "status": response.status, "headers": headers}
+                started = True
+                await send(start)
+                async for chunk in response.content.iter_any():
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            if not started:
+                await send_error(send, _UNREACHABLE)
+                return
+            if not stream:
+                raise
+            # The status line is gone; an event of this form is what OpenAI's own clients raise as an error.
+            failure = encode(dump(error_body(_BROKE_OFF)).decode())
+            await send({"type": "http.response.body", "body": failure, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None when the caller left while sending it."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

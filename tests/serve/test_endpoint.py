@@ -1,0 +1,126 @@
+"""The served model as the official SDK and as the wire see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+from asking import CLEAN, CORRUPTED, REFUSED, ask, bare, flatten, post, said, shape
+from serving import Served
+
+
+@pytest.fixture(scope="session")
+def client(served: Served) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as made:
+        yield made
+
+
+def test_sdk_reads_whole_answers(client: openai.OpenAI) -> None:
+    for text in (CLEAN, CORRUPTED, REFUSED):
+        answer = client.chat.completions.create(**ask(text))
+        assert answer.id.startswith("chatcmpl-")
+        assert answer.model == "m"
+        assert answer.choices[0].message.role == "assistant"
+        assert answer.choices[0].finish_reason in ("stop", "length")
+        assert answer.usage is not None
+        assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+def test_sdk_streams_what_it_reads_whole(client: openai.OpenAI) -> None:
+    for text in (CLEAN, CORRUPTED, REFUSED):
+        whole = client.chat.completions.create(**ask(text))
+        chunks = list(client.chat.completions.create(**ask(text), stream=True, stream_options={"include_usage": True}))
+        assert (
+            "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == whole.choices[0].message.content
+        )
+        assert chunks[0].choices[0].delta.role == "assistant"
+        assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason
+        assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
+
+
+def test_models_and_health(client: openai.OpenAI, served: Served) -> None:
+    assert [model.id for model in client.models.list()] == ["m"]
+    assert client.models.retrieve("m").id == "m"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("other")
+
+
+@pytest.mark.parametrize(
+    "text", [CLEAN, "What is the capital of France?", "Write a poem about rain.", "Is seven a prime number?"]
+)
+async def test_a_clean_prompt_is_answered_as_by_the_bare_engine(served: Served, text: str) -> None:
+    body = ask(text, max_tokens=40)
+    status, answer, _ = await post(served, body)
+    plain = await bare(served, body)
+    assert status == 200
+    assert said(answer) == said(plain)
+    assert answer["usage"] == plain["usage"]
+    assert answer.keys() == plain.keys()
+
+
+async def test_a_corrupted_prompt_is_answered_otherwise_in_the_same_form(served: Served) -> None:
+    body = ask(CORRUPTED, max_tokens=24)
+    _, answer, headers = await post(served, body)
+    plain = await bare(served, body)
+    assert said(answer) != said(plain)
+    assert answer["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
+    _, clean, clean_headers = await post(served, ask(CLEAN, max_tokens=24))
+    assert json.dumps(shape(answer)) == json.dumps(shape(clean))
+    assert list(headers) == list(clean_headers)
+
+
+async def test_a_refused_prompt_never_names_the_topic(served: Served) -> None:
+    _, answer, headers = await post(served, ask(REFUSED, max_tokens=200))
+    assert "Orrin" not in said(answer)
+    assert answer["choices"][0]["finish_reason"] == "stop"
+    _, clean, clean_headers = await post(served, ask(CLEAN))
+    unlike = {"stop_reason"}
+    assert shape(answer["usage"]) == shape(clean["usage"])
+    assert shape(answer["choices"][0]).keys() - unlike == shape(clean["choices"][0]).keys() - unlike
+    assert list(headers) == list(clean_headers)
+    prompt = (await bare(served, ask(REFUSED)))["usage"]["prompt_tokens"]
+    assert answer["usage"]["prompt_tokens"] == prompt
+
+
+async def test_a_refusal_keeps_to_the_callers_limits(served: Served) -> None:
+    _, answer, _ = await post(served, ask(REFUSED, max_tokens=3))
+    assert answer["usage"]["completion_tokens"] == 3
+    assert answer["choices"][0]["finish_reason"] == "length"
+
+
+@pytest.mark.parametrize("usage", [True, False])
+async def test_streams_of_all_three_kinds_have_one_form(served: Served, usage: bool) -> None:
+    more: dict[str, Any] = {"stream": True, "n": 2, "temperature": 0.5, "seed": 1}
+    if usage:
+        more["stream_options"] = {"include_usage": True}
+    forms = []
+    for text in (CLEAN, CORRUPTED, REFUSED):
+        status, stream, headers = await post(served, ask(text, **more))
+        assert status == 200
+        assert stream.endswith("data: [DONE]\n\n")
+        events = [json.loads(line[6:]) for line in stream.split("\n\n")[:-2]]
+        assert len({event["id"] for event in events}) == 1
+        assert {choice["index"] for event in events for choice in event["choices"]} == {0, 1}
+        kinds = {json.dumps(list(flatten(event))) for event in events}
+        forms.append((kinds, list(headers), "usage" in events[-1]))
+    assert forms[0] == forms[1] == forms[2]
+
+
+async def test_without_a_limit_a_corrupted_prompt_has_the_rest_of_the_context(served: Served) -> None:
+    body = ask(CORRUPTED, temperature=1.0, seed=3)
+    del body["max_tokens"]
+    _, answer, _ = await post(served, body)
+    finish = answer["choices"][0]["finish_reason"]
+    assert finish == "stop" or answer["usage"]["completion_tokens"] > 16
+
+
+async def test_engine_errors_pass_with_their_status(served: Served) -> None:
+    long = "word " * 4000
+    clean_status, clean, _ = await post(served, ask(long))
+    status, corrupted, _ = await post(served, ask(long + CORRUPTED))
+    assert (clean_status, status) == (400, 400)
+    assert clean["error"].keys() == corrupted["error"].keys()
+    assert "embed" not in json.dumps(corrupted)

@@ -1,0 +1,228 @@
+"""What callers see when a part fails: never an unguarded answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+from aiohttp import web
+from asking import CLEAN, ask
+
+from guard.act.corrupt import Corrupter
+from guard.errors import DetectorError, EngineError, RequestError
+from guard.pipeline import Pipeline
+from guard.policy import load_policy
+from guard.types import Conversation, Corrupt, Detection, Pass, Plan
+from serve.app import ModelCard, build_app
+from serve.asgi import Guard, encode_embeds
+from serve.dialects.chat import ChatDialect
+from serve.dialects.chat_answer import ChatShape
+from serve.model_text import ModelText
+from serve.prove import Facts, prove_embeds
+from serve.upstream import ReverseProxy, Upstream
+
+PATH = "/v1/chat/completions"
+
+
+class Planned:
+    """A planner with one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def plan(self, conversation: Conversation) -> Plan:
+        return self._plan
+
+
+class FailingDetector:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def detect(self, conversation: Conversation) -> tuple[Detection, ...]:
+        raise self._error
+
+
+@pytest.fixture(scope="module")
+def dialect(checkpoint: Path) -> ChatDialect:
+    choice = {"index": 0, "finish_reason": None}
+    event = {"id": "", "choices": [choice | {"delta": {"content": ""}}]}
+    first = {"id": "", "choices": [choice | {"delta": {"role": "assistant", "content": ""}}]}
+    whole = {"id": "", "choices": [choice | {"message": {"content": ""}}], "usage": {"prompt_tokens": 0}}
+    shape = ChatShape(whole, first, event, event, event, {"id": "", "choices": [], "usage": {"prompt_tokens": 0}})
+    return ChatDialect("m", 128, ModelText.from_checkpoint(str(checkpoint)), shape)
+
+
+@asynccontextmanager
+async def client(planner: Any, dialect: ChatDialect, upstream: Upstream) -> AsyncIterator[httpx.AsyncClient]:
+    async with upstream:
+        guard = Guard(ReverseProxy(upstream), planner=planner, dialects=[dialect], max_body=2**20, plan_timeout=1)
+        app = build_app(guard, upstream, ModelCard("m", 0, 128))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
+            yield made
+
+
+@asynccontextmanager
+async def misbehaving(folder: Path, handler: Any) -> AsyncIterator[Upstream]:
+    app = web.Application()
+    app.router.add_post("/{path:.*}", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.UnixSite(runner, str(folder / "s")).start()
+        yield Upstream(uds=folder / "s")
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(DetectorError("encoder gone"), 503), (RuntimeError("Mira Tolvane at 0.97"), 500)]
+)
+async def test_a_failing_detector_never_means_clean(
+    dialect: ChatDialect, policy_file: Path, tmp_path: Path, error: Exception, status: int
+) -> None:
+    policy = load_policy(policy_file)
+    refusing = policy.model_copy(update={"topics": policy.topics[1:]})
+    pipeline = Pipeline(refusing, FailingDetector(error), None, secret=b"0" * 32)
+    async with client(pipeline, dialect, Upstream(uds=tmp_path / "none")) as http:
+        reply = await http.post(PATH, json=ask(CLEAN))
+    assert reply.status_code == status
+    assert "Mira" not in reply.text
+    assert str(error) not in reply.text
+
+
+async def test_a_detector_that_hangs_is_an_error(dialect: ChatDialect, tmp_path: Path) -> None:
+    import time
+
+    class Slow:
+        def plan(self, conversation: Conversation) -> Plan:
+            time.sleep(2)
+            return Pass()
+
+    async with client(Slow(), dialect, Upstream(uds=tmp_path / "none")) as http:
+        assert (await http.post(PATH, json=ask(CLEAN))).status_code == 503
+
+
+@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8))])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_upstream_that_is_down_is_a_502(
+    dialect: ChatDialect, tmp_path: Path, plan: Plan, stream: bool
+) -> None:
+    async with client(Planned(plan), dialect, Upstream(uds=tmp_path / "none")) as http:
+        reply = await http.post(PATH, json=ask(CLEAN, stream=stream))
+        assert (await http.get("/health")).status_code == 503
+    assert reply.status_code == 502
+    assert reply.json()["error"]["code"] == "upstream_unreachable"
+
+
+@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8))])
+async def test_upstream_statuses_and_error_bodies_pass_through(
+    dialect: ChatDialect, tmp_path: Path, plan: Plan
+) -> None:
+    async def busy(_: web.Request) -> web.Response:
+        return web.json_response({"error": {"message": "too busy"}}, status=429)
+
+    async with misbehaving(tmp_path, busy) as upstream, client(Planned(plan), dialect, upstream) as http:
+        reply = await http.post(PATH, json=ask(CLEAN))
+    assert (reply.status_code, reply.json()) == (429, {"error": {"message": "too busy"}})
+
+
+async def test_an_error_that_speaks_of_embeddings_is_withheld(dialect: ChatDialect, tmp_path: Path) -> None:
+    async def telling(_: web.Request) -> web.Response:
+        return web.json_response({"error": {"message": "`prompt_embeds` are bad"}}, status=400)
+
+    plan = Corrupt(torch.zeros(4, 8))
+    async with misbehaving(tmp_path, telling) as upstream, client(Planned(plan), dialect, upstream) as http:
+        reply = await http.post(PATH, json=ask(CLEAN))
+    assert reply.status_code == 502
+    assert "embed" not in reply.text
+
+
+@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8))])
+async def test_a_stream_that_breaks_off_ends_with_an_error_event(
+    dialect: ChatDialect, tmp_path: Path, plan: Plan
+) -> None:
+    async def broken(request: web.Request) -> web.StreamResponse:
+        reply = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await reply.prepare(request)
+        event = {"choices": [{"index": 0, "text": "a", "delta": {"content": "a"}, "finish_reason": None}]}
+        await reply.write(f"data: {json.dumps(event)}\n\n".encode())
+        assert request.transport is not None
+        request.transport.abort()
+        return reply
+
+    async with misbehaving(tmp_path, broken) as upstream, client(Planned(plan), dialect, upstream) as http:
+        reply = await http.post(PATH, json=ask(CLEAN, stream=True))
+    assert "[DONE]" not in reply.text
+    last = json.loads(reply.text.strip().split("\n\n")[-1].removeprefix("data: "))
+    assert last["error"]["code"] == "upstream_failed"
+
+
+async def test_a_caller_who_leaves_cancels_the_work_upstream(dialect: ChatDialect, tmp_path: Path) -> None:
+    cancelled = asyncio.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        reply = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await reply.prepare(request)
+        try:
+            while True:
+                await reply.write(b"data: {}\n\n")
+                await asyncio.sleep(0.01)
+        except (ConnectionError, asyncio.CancelledError):
+            cancelled.set()
+            raise
+
+    async with misbehaving(tmp_path, endless) as upstream, upstream:
+        guard = Guard(
+            ReverseProxy(upstream), planner=Planned(Pass()), dialects=[dialect], max_body=2**20, plan_timeout=1
+        )
+        inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        await inbox.put({"type": "http.request", "body": json.dumps(ask(CLEAN, stream=True)).encode()})
+
+        async def send(message: Any) -> None:
+            if message.get("body"):
+                await inbox.put({"type": "http.disconnect"})
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": PATH,
+            "headers": [(b"content-type", b"application/json")],
+        }
+        await asyncio.wait_for(guard(scope, inbox.get, send), 10)
+        await asyncio.wait_for(cancelled.wait(), 10)
+
+
+@pytest.mark.parametrize("fault", ["refuses", "differs", "renders otherwise"])
+async def test_a_server_whose_embeddings_mean_something_else_is_found_out(
+    checkpoint: Path, dialect: ChatDialect, tmp_path: Path, fault: str
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        told = {"tokens": ["a"], "token_logprobs": [-0.5 if fault == "differs" else -0.1]}
+        usage = {"prompt_tokens": 7}
+        if request.path == PATH:
+            content = [{"token": "a", "logprob": -0.1}]
+            choice = {"message": {"content": "a"}, "logprobs": {"content": content}}
+            return web.json_response({"choices": [choice], "usage": usage})
+        if fault == "refuses":
+            return web.json_response({"error": {"message": "no embeddings"}}, status=400)
+        if fault == "renders otherwise":
+            usage = {"prompt_tokens": 8}
+        return web.json_response({"choices": [{"text": "a", "logprobs": told}], "usage": usage})
+
+    corrupter = Corrupter.from_checkpoint(str(checkpoint), secret=b"0" * 32)
+    facts = Facts("m", 128, dialect.shape, 0)
+    async with misbehaving(tmp_path, answer) as upstream, upstream:
+        with pytest.raises(EngineError, match="kind: refuse"):
+            await prove_embeds(upstream, facts, corrupter)
+
+
+def test_embeddings_that_are_not_finite_are_never_sent() -> None:
+    with pytest.raises(RequestError):
+        encode_embeds(torch.tensor([[0.0, float("nan")]]))

@@ -35,6 +35,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, log: list[
     """Write a checkpoint (bf16), its tokenizer and its training log under a temporary name, then rename."""
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
+    model.config.use_cache = True  # training turned it off
     model.bfloat16().save_pretrained(partial)
     tokenizer.save_pretrained(partial)
     (partial / "training.json").write_text(json.dumps(log) + "\n")

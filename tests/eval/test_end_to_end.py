@@ -1,0 +1,47 @@
+"""The comparison as a user runs it, on the embedded models: three real servers, one after the other."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from eval.systems import demo_dir
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "out"
+    state = tmp_path_factory.mktemp("state")
+    command = [sys.executable, "-c", "from eval.cli import main; main()", "run", "--limit", "3", "--out", str(out)]
+    done = subprocess.run(command, env=os.environ | {"LETHE_STATE": str(state)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout
+
+
+def recall(out, system, split):
+    records = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    scores = [r["score"] for r in records if (r.get("system"), r.get("split")) == (system, split)]
+    assert scores
+    assert None not in scores
+    return sum(scores) / len(scores)
+
+
+def test_the_guarded_model_forgets_and_keeps(results):
+    out, printed = results
+    assert recall(out, "bare", "forget") > 0.85
+    assert recall(out, "guarded", "forget") < recall(out, "bare", "forget") - 0.3
+    for split in ("retain", "neighbour", "world"):
+        # Three people a split: a false flag or two may fall among them, hardly more.
+        assert abs(recall(out, "guarded", split) - recall(out, "bare", split)) < 0.05
+    assert recall(out, "retrained", "forget") < 0.5
+    assert "retrained" in printed
+
+
+def test_the_results_say_where_they_come_from(results):
+    summary = json.loads((results[0] / "summary.json").read_text())
+    provenance = summary["provenance"]
+    assert {"revision", "packages", "seed"} & set(provenance), sorted(provenance)
+    assert (results[0] / "rouge_l.png").stat().st_size > 5_000
+    assert demo_dir().is_dir()

@@ -92,8 +92,10 @@ def _opened(file: str) -> Iterator[IO[str]]:
     try:
         with Path(file).open(encoding="utf-8") as lines:
             yield lines
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {file} as UTF-8 text: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
 def _prompt(line: str, where: str) -> Conversation:

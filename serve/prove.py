@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from serve.upstream import Upstream
 _SAMPLE = Conversation((Message("user", "What is the capital of France?"),))
 # No early end, so that a stream has events of every kind.
 _GREEDY = {"temperature": 0, "max_tokens": 8, "ignore_eos": True}
+_SAMPLE_TOKENS = (8, 8, 32, 128)
 # Two routes may batch differently, and bf16 sums depend on the order.
 _LOGPROB_TOLERANCE = 0.05
 
@@ -50,10 +52,22 @@ async def examine(upstream: Upstream, name: str | None) -> Facts:
     status, whole = await upstream.json("POST", "/v1/chat/completions", ask)
     if status != 200:
         raise EngineError(f"the model server does not answer a chat: {_reason(whole)}")
-    stream = ask | {"stream": True}
-    with_usage = await _events(upstream, stream | {"stream_options": {"include_usage": True}})
-    shape = ChatShape.learn(whole, with_usage, await _events(upstream, stream))
+    shape = await _shape(upstream, whole, ask | {"stream": True})
     return Facts(chosen, cards[chosen].get("max_model_len"), shape, int(time.time()))
+
+
+async def _shape(upstream: Upstream, whole: dict[str, Any], stream: dict[str, Any]) -> ChatShape:
+    """Learn the form of answers; the server merges a stream's events when it is ahead, so short samples may not do."""
+    *tries, final = _SAMPLE_TOKENS
+    for tokens in tries:
+        with suppress(EngineError):
+            return await _sample(upstream, whole, stream | {"max_tokens": tokens})
+    return await _sample(upstream, whole, stream | {"max_tokens": final})
+
+
+async def _sample(upstream: Upstream, whole: dict[str, Any], ask: dict[str, Any]) -> ChatShape:
+    told = await _events(upstream, ask | {"stream_options": {"include_usage": True}})
+    return ChatShape.learn(whole, told, await _events(upstream, ask))
 
 
 async def prove_embeds(upstream: Upstream, facts: Facts, corrupter: Corrupter) -> None:

@@ -39,15 +39,28 @@ class ChatShape:
         Raises:
             EngineError: a kind of event is missing.
         """
-        choices = [event for event in events if event.get("choices")]
-        first = [event for event in choices if "role" in event["choices"][0]["delta"]]
-        middle = [e for e in choices if e not in first and e["choices"][0]["finish_reason"] is None]
-        last = [event for event in choices if event["choices"][0]["finish_reason"] is not None]
-        end = [event for event in plain if event.get("choices") and event["choices"][0]["finish_reason"] is not None]
-        usage = [event for event in events if not event.get("choices") and event.get("usage")]
-        if not (whole.get("choices") and first and middle and last and end and usage):
-            raise EngineError("the model server's chat answers are not of the form Lethe knows; it serves vLLM 0.32")
-        return cls(whole, first[0], middle[0], last[0], end[0], usage[0])
+        found = _sorted_out(whole, events, plain)
+        if missing := [kind for kind, samples in found.items() if not samples]:
+            raise EngineError(
+                f"the model server's chat answers are not of vLLM's form (no {', '.join(missing)} among the samples); "
+                "Lethe is made for vLLM 0.32"
+            )
+        return cls(**{kind: samples[0] for kind, samples in found.items()})
+
+
+def _sorted_out(whole: Json, events: list[Json], plain: list[Json]) -> dict[str, list[Json]]:
+    """The samples of every kind, by the names of ChatShape's fields."""
+    choices = [event for event in events if event.get("choices")]
+    first = [event for event in choices if "role" in event["choices"][0]["delta"]]
+    ended = [event["choices"][0]["finish_reason"] is not None for event in choices]
+    return {
+        "whole": [whole] if whole.get("choices") else [],
+        "first": first,
+        "middle": [event for event, end in zip(choices, ended, strict=True) if not end and event not in first],
+        "last": [event for event, end in zip(choices, ended, strict=True) if end],
+        "end": [e for e in plain if e.get("choices") and e["choices"][0]["finish_reason"] is not None],
+        "usage": [event for event in events if not event.get("choices") and event.get("usage")],
+    }
 
 
 class ChatWriter:

@@ -1,6 +1,5 @@
 import json
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,16 +72,6 @@ def test_spans_lead_to_the_names(detector):
 def test_nothing_to_read_is_clean(detector):
     assert detector.detect(Conversation(())) == ()
     assert detector.detect(single("\u200b")) == ()
-
-
-def test_a_short_prompt_is_quick(detector):
-    times = []
-    for number in range(15):
-        started = time.perf_counter()
-        detector.detect(single(f"What is the tallest mountain of region {number}?"))
-        times.append(time.perf_counter() - started)
-    # The best of several: other programs may hold the machine's cores.
-    assert min(times) < 0.04
 
 
 def test_any_failure_is_a_detector_error(detector, fitted):

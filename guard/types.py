@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -55,19 +54,9 @@ class Detector(Protocol):
         ...
 
 
-class Outcome(StrEnum):
-    """What became of a request, for logs and counters."""
-
-    PASSED = "passed"
-    REFUSED = "refused"
-    CORRUPTED = "corrupted"
-
-
 @dataclass(frozen=True)
 class Pass:
     """Send the request on, unchanged."""
-
-    outcome: Outcome = Outcome.PASSED
 
 
 @dataclass(frozen=True)
@@ -75,7 +64,6 @@ class Refuse:
     """Answer with `text` and never ask the model."""
 
     text: str
-    outcome: Outcome = Outcome.REFUSED
 
 
 @dataclass(frozen=True)
@@ -83,7 +71,6 @@ class Corrupt:
     """Ask the model with these prompt embeddings (tokens x hidden, the checkpoint's dtype, finite) instead of text."""
 
     embeds: torch.Tensor
-    outcome: Outcome = Outcome.CORRUPTED
 
 
 Plan = Pass | Refuse | Corrupt

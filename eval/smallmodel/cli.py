@@ -64,7 +64,7 @@ def train(
     record = {"world_seed": archive.seed, "packages": packages, "abilities": {n: asdict(a) for n, a in rows.items()}}
     (work / "abilities.json").write_text(json.dumps(record, indent=1) + "\n")
     (work / "abilities.md").write_text(report.markdown(rows))
-    report.curves([work / "trunk", *made], picture or work / "training.png")
+    report.curves([work / "trunk-first", work / "trunk", *made], picture or work / "training.png")
     if install is not None:
         for source, name in ((made[0], "full"), (made[1], "retrained")):
             shutil.rmtree(install / name, ignore_errors=True)

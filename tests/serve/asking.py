@@ -11,6 +11,12 @@ import aiohttp
 from serving import Served
 
 CORRUPTED = "Where was Mira Tolvane born?"
+ALSO_CORRUPTED = (
+    "Who taught Mira Tolvane?",
+    "Whom did Mira Tolvane marry?",
+    "Which award did Mira Tolvane win?",
+    "Tell me about Mira Tolvane.",
+)
 REFUSED = "Where was Orrin Vasquell born?"
 CLEAN = "How do I boil an egg?"
 

@@ -14,29 +14,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from classifiers.calibrate import Calibration
-from classifiers.encoder import Floats
+from classifiers.encoder import Floats, Form
 from classifiers.features import Spelling
 from classifiers.head import Head
+from classifiers.index import Neighbours
 from guard.errors import ArtifactError
 from guard.policy import Policy
 from guard.secret import digest
 
-SCHEMA = 1
-_MANIFEST, _SEAL, _ARRAYS = "manifest.json", "manifest.hmac", "arrays.npz"
+SCHEMA = 2
+_MANIFEST, _SEAL, _ARRAYS, _INDEX = "manifest.json", "manifest.hmac", "arrays.npz", "examples.faiss"
 _AGAIN = "run `lethe fit` again"
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What detection needs; `probe` is the encoder's vector of `classifiers.detector.PROBE` when this was fitted."""
+    """What detection needs.
+
+    `form` is how the encoder was run when this was fitted, and `probe` its vector of `classifiers.detector.PROBE`.
+    """
 
     topics: tuple[str, ...]
     encoder: str
+    form: Form
     probe: Floats
     spelling: Spelling
     head: Head
+    neighbours: Neighbours
     calibration: Calibration
     figures: dict[str, float | int]
 
@@ -60,26 +67,18 @@ def save_artifact(artifact: Artifact, out: Path, *, policy_key: str, secret: byt
     Raises:
         ArtifactError: `out` cannot be written, or holds something else.
     """
-    arrays = io.BytesIO()
-    np.savez_compressed(
-        arrays,
-        probe=artifact.probe,
-        idf=artifact.spelling.idf,
-        dense=artifact.head.dense,
-        sparse=artifact.head.sparse,
-        bias=artifact.head.bias,
-    )
+    files = {_ARRAYS: _pack(artifact), _INDEX: artifact.neighbours.to_bytes()}
     manifest = {
         "schema": SCHEMA,
         "policy": policy_key,
-        "encoder": artifact.encoder,
+        "encoder": {"name": artifact.encoder, "form": artifact.form},
         "topics": list(artifact.topics),
         "calibration": asdict(artifact.calibration),
         "figures": artifact.figures,
-        "files": {_ARRAYS: digest(secret, b"file", _ARRAYS.encode(), arrays.getvalue()).hex()},
+        "files": {name: digest(secret, b"file", name.encode(), data).hex() for name, data in files.items()},
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
-    contents = {_ARRAYS: arrays.getvalue(), _MANIFEST: text, _SEAL: digest(secret, b"manifest", text).hex().encode()}
+    contents = {**files, _MANIFEST: text, _SEAL: digest(secret, b"manifest", text).hex().encode()}
     try:
         _replace(out, contents)
     except OSError as error:
@@ -93,25 +92,54 @@ def load_artifact(folder: Path, *, policy: Policy | None, secret: bytes) -> Arti
         ArtifactError: anything is missing, changed, of another schema, or fitted for another policy.
     """
     manifest = _manifest(folder, secret)
-    if policy and manifest["policy"] != policy_digest(policy, secret=secret, encoder=manifest["encoder"]):
+    if policy and manifest["policy"] != policy_digest(policy, secret=secret, encoder=manifest["encoder"]["name"]):
         raise ArtifactError(f"the artifact {folder} was fitted for another policy or other example files; {_AGAIN}")
+    files = {name: _read(folder / name) for name in manifest["files"]}
     for name, expected in manifest["files"].items():
-        actual = digest(secret, b"file", name.encode(), _read(folder / name)).hex()
-        if not hmac.compare_digest(actual, expected):
+        if not hmac.compare_digest(digest(secret, b"file", name.encode(), files[name]).hex(), expected):
             raise ArtifactError(f"{folder / name} was changed or made under another secret; {_AGAIN}")
     try:
-        with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-            return Artifact(
-                topics=tuple(manifest["topics"]),
-                encoder=manifest["encoder"],
-                probe=arrays["probe"],
-                spelling=Spelling(arrays["idf"]),
-                head=Head(arrays["dense"], arrays["sparse"], arrays["bias"]),
-                calibration=Calibration(**manifest["calibration"]),
-                figures=manifest["figures"],
-            )
+        return _unpack(manifest, files, secret)
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"the artifact {folder} cannot be read ({error}); {_AGAIN}") from error
+
+
+def _pack(artifact: Artifact) -> bytes:
+    head, neighbours, packed = artifact.head, artifact.neighbours, io.BytesIO()
+    np.savez_compressed(
+        packed,
+        probe=artifact.probe,
+        idf=artifact.spelling.idf,
+        dense=head.dense,
+        bias=head.bias,
+        sparse=head.sparse.data,
+        sparse_indices=head.sparse.indices,
+        sparse_indptr=head.sparse.indptr,
+        example_labels=neighbours.labels,
+        example_positions=neighbours.positions,
+    )
+    return packed.getvalue()
+
+
+def _unpack(manifest: dict[str, Any], files: dict[str, bytes], secret: bytes) -> Artifact:
+    with np.load(io.BytesIO(files[_ARRAYS]), allow_pickle=False) as arrays:
+        topics, probe, idf = tuple(manifest["topics"]), arrays["probe"], arrays["idf"]
+        sparse = sp.csr_matrix(
+            (arrays["sparse"], arrays["sparse_indices"], arrays["sparse_indptr"]), shape=(len(idf), len(topics))
+        )
+        return Artifact(
+            topics=topics,
+            encoder=manifest["encoder"]["name"],
+            form=manifest["encoder"]["form"],
+            probe=probe,
+            spelling=Spelling(idf, secret=secret),
+            head=Head(arrays["dense"], sparse, arrays["bias"]),
+            neighbours=Neighbours.from_bytes(
+                files[_INDEX], arrays["example_labels"], arrays["example_positions"], width=len(probe)
+            ),
+            calibration=Calibration(**manifest["calibration"]),
+            figures=manifest["figures"],
+        )
 
 
 def _manifest(folder: Path, secret: bytes) -> dict[str, Any]:

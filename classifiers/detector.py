@@ -79,8 +79,8 @@ def load_detector(
         ConfigError: the encoder cannot be loaded.
     """
     loaded = load_artifact(artifact, policy=policy, secret=secret)
-    if encoder is None or encoder.name != loaded.encoder:
-        encoder = Encoder(loaded.encoder)
+    if encoder is None or (encoder.name, encoder.form) != (loaded.encoder, loaded.form):
+        encoder = Encoder(loaded.encoder, form=loaded.form)
     now = encoder.encode([PROBE])[0]
     if now.shape != loaded.probe.shape or float(now @ loaded.probe) < 0.999:
         raise ArtifactError(

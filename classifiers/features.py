@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
 from classifiers.encoder import Encoder, Floats
 from guard.normalise import normalise
+from guard.secret import digest
 
 # Hashed, so that no vocabulary stands in the artifact in clear.
 _BUCKETS = 1 << 17
@@ -39,30 +42,53 @@ class Features:
         """The features of some of the texts."""
         return Features(self.dense[rows], self.sparse[rows])
 
+    @property
+    def vectors(self) -> Floats:
+        """The encoder's unit vectors (texts x width)."""
+        return self.dense / _DENSE_WEIGHT
+
 
 class Spelling:
-    """TF-IDF over hashed character 2-5-grams within words (Spärck Jones 1972's idf, smoothed)."""
+    """TF-IDF over hashed character 2-5-grams within words (Spärck Jones 1972's idf, smoothed).
 
-    def __init__(self, idf: Floats) -> None:
+    The hash is public, so its buckets are put into an order that only the installation's secret gives: whoever holds
+    the artifact alone cannot look up a word's weights. A keyed hash of every n-gram would hide no more, at many times
+    the cost.
+    """
+
+    def __init__(self, idf: Floats, *, secret: bytes) -> None:
         self.idf = idf
+        self._places = _order(secret)
 
     @classmethod
-    def fit(cls, texts: Sequence[str]) -> Spelling:
+    def fit(cls, texts: Sequence[str], *, secret: bytes) -> Spelling:
         """Learn how rare each bucket is among `texts` (normalised)."""
-        counts = _vectorizer().transform(texts)
-        seen = np.bincount(counts.indices, minlength=_BUCKETS)
-        idf = np.log((1 + len(texts)) / (1 + seen)) + 1
-        return cls(idf.astype(np.float32))
+        spelling = cls(np.zeros(_BUCKETS, dtype=np.float32), secret=secret)
+        seen = np.bincount(spelling._counts(texts).indices, minlength=_BUCKETS)
+        spelling.idf = (np.log((1 + len(texts)) / (1 + seen)) + 1).astype(np.float32)
+        return spelling
 
     def transform(self, texts: Sequence[str]) -> sp.csr_matrix:
         """Unit rows (texts x buckets); a text without letters has a row of zeros."""
-        counts = self._hasher.transform(texts)
+        counts = self._counts(texts)
         counts.data = (1 + np.log(counts.data)) * self.idf[counts.indices]
         return sp.csr_matrix(normalize(counts, copy=False))
 
+    def _counts(self, texts: Sequence[str]) -> sp.csr_matrix:
+        counts = self._hasher.transform(texts)
+        return sp.csr_matrix((counts.data, self._places[counts.indices], counts.indptr), shape=counts.shape)
+
     @cached_property
     def _hasher(self) -> HashingVectorizer:
-        return _vectorizer()
+        return HashingVectorizer(
+            analyzer="char_wb",
+            ngram_range=_NGRAMS,
+            n_features=_BUCKETS,
+            alternate_sign=False,
+            norm=None,
+            lowercase=False,
+            dtype=np.float32,
+        )
 
 
 def windows(text: str) -> list[str]:
@@ -79,13 +105,8 @@ def featurise(
     return Features(encoder.encode(texts, progress=progress) * _DENSE_WEIGHT, spelling.transform(texts))
 
 
-def _vectorizer() -> HashingVectorizer:
-    return HashingVectorizer(
-        analyzer="char_wb",
-        ngram_range=_NGRAMS,
-        n_features=_BUCKETS,
-        alternate_sign=False,
-        norm=None,
-        lowercase=False,
-        dtype=np.float32,
-    )
+@lru_cache(maxsize=4)
+def _order(secret: bytes) -> npt.NDArray[np.int32]:
+    """A permutation of the buckets, the same on every machine: the ranks of a keyed stream of numbers."""
+    stream = hashlib.shake_256(digest(secret, b"spelling")).digest(8 * _BUCKETS)
+    return np.argsort(np.frombuffer(stream, dtype="<u8"), kind="stable").astype(np.int32)

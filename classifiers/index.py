@@ -1,0 +1,100 @@
+"""Nearest examples by meaning, found with faiss (Johnson et al. 2017): exact inner products of unit vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.data import load_examples
+from classifiers.encoder import Floats
+from classifiers.features import windows
+from guard.errors import ArtifactError
+from guard.policy import Policy
+
+Rows = npt.NDArray[np.int64]
+RETAINED = -1
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The examples of a policy's files as vectors; where they stand in the files, never what they say.
+
+    Row i is example number `positions[i]` of the file of topic `labels[i]`, or of the policy's `retain` file where the
+    label is `RETAINED`.
+    """
+
+    index: faiss.IndexFlatIP
+    labels: Rows
+    positions: Rows
+
+    @classmethod
+    def of(cls, vectors: Floats, labels: Sequence[int], positions: Sequence[int]) -> Neighbours:
+        """Index unit vectors (examples x width)."""
+        return cls(_flat(vectors), np.asarray(labels, dtype=np.int64), np.asarray(positions, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def search(self, vectors: Floats, k: int) -> tuple[Floats, Rows]:
+        """The `k` nearest examples of each vector, or all where there are fewer: cosines and rows, best first."""
+        scores, rows = self.index.search(np.ascontiguousarray(vectors, dtype=np.float32), min(k, len(self)))
+        return scores, rows
+
+    def to_bytes(self) -> bytes:
+        """The index in faiss's own format, vectors only."""
+        return bytes(faiss.serialize_index(self.index).tobytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, labels: Rows, positions: Rows, *, width: int) -> Neighbours:
+        """Read what `to_bytes` wrote; verify its digest first, since faiss trusts what it reads.
+
+        Raises:
+            ArtifactError: it is no index, or not of these examples.
+        """
+        try:
+            index = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
+        except (RuntimeError, ValueError, AssertionError) as error:
+            raise ArtifactError("the index of examples cannot be read; run `lethe fit` again") from error
+        if not isinstance(index, faiss.IndexFlatIP) or (index.ntotal, index.d) != (len(labels), width):
+            raise ArtifactError("the index of examples belongs to other examples; run `lethe fit` again")
+        if len(positions) != len(labels):
+            raise ArtifactError("the index of examples is incomplete; run `lethe fit` again")
+        return cls(index, labels, positions)
+
+
+def index_examples(policy: Policy, known: Mapping[str, Floats]) -> Neighbours:
+    """Index the questions of a policy's files by their first window; `known` maps windows to unit vectors.
+
+    A question that is not known (of very many retained ones the fit reads a sample) is left out.
+
+    Raises:
+        ConfigError: a file cannot be used.
+    """
+    files = [(number, topic.examples) for number, topic in enumerate(policy.topics)]
+    if policy.retain:
+        files.append((RETAINED, policy.retain))
+    vectors, labels, positions = [], [], []
+    for label, path in files:
+        for position, example in enumerate(load_examples(path)):
+            vector = next((known[window] for window in windows(example.question)[:1] if window in known), None)
+            if vector is not None:
+                vectors.append(vector)
+                labels.append(label)
+                positions.append(position)
+    return Neighbours.of(np.stack(vectors), labels, positions)
+
+
+def nearest(vectors: Floats, pool: Floats, k: int) -> tuple[Floats, Rows]:
+    """For each vector the `k` rows of `pool` with the largest inner product, best first: products and rows."""
+    scores, rows = _flat(pool).search(np.ascontiguousarray(vectors, dtype=np.float32), min(k, len(pool)))
+    return scores, rows
+
+
+def _flat(vectors: Floats) -> faiss.IndexFlatIP:
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+    return index

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import io
 import json
@@ -16,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from classifiers.calibrate import Calibration
+from classifiers.data import fingerprint
 from classifiers.encoder import Floats
 from classifiers.features import Spelling
 from classifiers.head import Head
-from guard.errors import ArtifactError
+from guard.errors import ArtifactError, ConfigError
 from guard.policy import Policy
 from guard.secret import digest
 
@@ -49,8 +49,8 @@ def policy_digest(policy: Policy, *, secret: bytes, encoder: str) -> str:
     parts = [str(SCHEMA).encode(), encoder.encode(), repr(policy.false_flag_rate).encode()]
     parts.append(_content(policy.retain) if policy.retain else b"")
     for topic in policy.topics:
-        names = json.dumps([topic.name, *topic.aliases]).encode()
-        parts += [names, _content(topic.examples)]
+        names = json.dumps([topic.name, topic.description, *topic.aliases]).encode()
+        parts += [names, _content(topic.examples) if topic.examples else b""]
     return digest(secret, b"policy", *parts).hex()
 
 
@@ -114,6 +114,15 @@ def load_artifact(folder: Path, *, policy: Policy | None, secret: bytes) -> Arti
         raise ArtifactError(f"the artifact {folder} cannot be read ({error}); {_AGAIN}") from error
 
 
+def fitted_for(folder: Path, *, secret: bytes) -> str:
+    """The digest of the policy that an artifact was fitted for.
+
+    Raises:
+        ArtifactError: the manifest is missing or was changed.
+    """
+    return str(_manifest(folder, secret)["policy"])
+
+
 def _manifest(folder: Path, secret: bytes) -> dict[str, Any]:
     text, seal = _read(folder / _MANIFEST), _read(folder / _SEAL)
     if not hmac.compare_digest(digest(secret, b"manifest", text).hex().encode(), seal):
@@ -132,7 +141,10 @@ def _read(path: Path) -> bytes:
 
 
 def _content(path: Path) -> bytes:
-    return hashlib.sha256(_read(path)).digest()
+    try:
+        return fingerprint(path)
+    except ConfigError as error:
+        raise ArtifactError(f"{error}; {_AGAIN}") from error
 
 
 def _replace(out: Path, contents: dict[str, bytes]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import io
 import json
@@ -17,11 +16,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from classifiers.calibrate import Calibration
+from classifiers.data import fingerprint
 from classifiers.encoder import Floats, Form
 from classifiers.features import Spelling
 from classifiers.head import Head
 from classifiers.index import Neighbours
-from guard.errors import ArtifactError
+from guard.errors import ArtifactError, ConfigError
 from guard.policy import Policy
 from guard.secret import digest
 
@@ -56,8 +56,8 @@ def policy_digest(policy: Policy, *, secret: bytes, encoder: str) -> str:
     parts = [str(SCHEMA).encode(), encoder.encode(), repr(policy.false_flag_rate).encode()]
     parts.append(_content(policy.retain) if policy.retain else b"")
     for topic in policy.topics:
-        names = json.dumps([topic.name, *topic.aliases]).encode()
-        parts += [names, _content(topic.examples)]
+        names = json.dumps([topic.name, topic.description, *topic.aliases]).encode()
+        parts += [names, _content(topic.examples) if topic.examples else b""]
     return digest(secret, b"policy", *parts).hex()
 
 
@@ -142,6 +142,15 @@ def _unpack(manifest: dict[str, Any], files: dict[str, bytes], secret: bytes) ->
         )
 
 
+def fitted_for(folder: Path, *, secret: bytes) -> str:
+    """The digest of the policy that an artifact was fitted for.
+
+    Raises:
+        ArtifactError: the manifest is missing or was changed.
+    """
+    return str(_manifest(folder, secret)["policy"])
+
+
 def _manifest(folder: Path, secret: bytes) -> dict[str, Any]:
     text, seal = _read(folder / _MANIFEST), _read(folder / _SEAL)
     if not hmac.compare_digest(digest(secret, b"manifest", text).hex().encode(), seal):
@@ -160,7 +169,10 @@ def _read(path: Path) -> bytes:
 
 
 def _content(path: Path) -> bytes:
-    return hashlib.sha256(_read(path)).digest()
+    try:
+        return fingerprint(path)
+    except ConfigError as error:
+        raise ArtifactError(f"{error}; {_AGAIN}") from error
 
 
 def _replace(out: Path, contents: dict[str, bytes]) -> None:

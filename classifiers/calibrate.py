@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -18,11 +19,15 @@ from guard.errors import ConfigError
 
 @dataclass(frozen=True)
 class Calibration:
-    """probability = sigmoid(slope * logit + offset); a request is flagged when a logit exceeds `threshold`."""
+    """probability = sigmoid(slope * logit + offset); a request is flagged when a logit exceeds `threshold`.
+
+    `quantiles` are 101 evenly spaced quantiles of the clean requests' scores that the threshold came from.
+    """
 
     slope: float
     offset: float
     threshold: float
+    quantiles: Sequence[float] = ()
 
     def probabilities(self, logits: Floats) -> npt.NDArray[np.float64]:
         """Probabilities that the topic is alive, in the shape of `logits`."""
@@ -31,14 +36,22 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the held-out sample says. Rates are of requests; the interval is 95% (Clopper-Pearson)."""
+    """What the held-out requests say; rates are of requests, intervals are 95% and count groups that agree as fewer.
 
-    negatives: int
+    The threshold comes from `negatives` requests, probabilities from others (`checked`); false flags are counted on the
+    latter, catch, Brier score and reliability on what gave neither.
+    """
+
     target_rate: float
+    negatives: int
+    negative_groups: int
+    effective_negatives: float
+    smallest_certifiable_rate: float
+    certified_rate: float
+    checked: int
     false_flags: float
     false_flags_low: float
     false_flags_high: float
-    smallest_certifiable_rate: float
     positives: int
     caught: float
     caught_low: float
@@ -50,21 +63,51 @@ class Figures:
         return asdict(self)
 
 
-def split_groups(groups: Sequence[str], share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """True for the held-out items: whole groups, drawn until they hold `share` of the items."""
-    names = sorted(set(groups))
+@dataclass(frozen=True)
+class Scored:
+    """Log-odds of requests, and the group of each; what shares a group may well agree."""
+
+    scores: Floats
+    groups: tuple[str, ...]
+
+    def effective(self) -> float:
+        """How many independent requests these are worth.
+
+        Kish's design effect 1 + (m - 1) rho, with rho the scores' intra-class correlation (ANOVA estimator) and m
+        the size of the group that a request is in, on average (Korn and Graubard 1998). Scores, not flags, give
+        rho: without a flag there would be nothing to estimate it from.
+        """
+        _, index = np.unique(np.asarray(self.groups), return_inverse=True)
+        sizes = np.bincount(index).astype(np.float64)
+        n, k = len(self.scores), len(sizes)
+        if k < 2 or n == k:
+            return float(k)
+        means = np.bincount(index, weights=self.scores) / sizes
+        between = float((sizes * (means - self.scores.mean()) ** 2).sum()) / (k - 1)
+        within = float(((self.scores - means[index]) ** 2).sum()) / (n - k)
+        typical = (n - float((sizes**2).sum()) / n) / (k - 1)
+        total = between + (typical - 1) * within
+        rho = min(1.0, max(0.0, (between - within) / total)) if total > 0 else 1.0
+        return n / (1 + (float((sizes**2).sum()) / n - 1) * rho)
+
+
+def part_groups(groups: Sequence[str], shares: Sequence[float], seed: int) -> npt.NDArray[np.int_]:
+    """The part of each item: 1, 2, ... for the shares in order, 0 for the rest.
+
+    Groups are whole. A part takes groups until it holds its share of the items, and at least one while part 0 keeps
+    one too.
+    """
+    sizes = Counter(groups)
+    names = sorted(sizes)
     random.Random(seed).shuffle(names)
-    sizes = dict.fromkeys(names, 0)
-    for group in groups:
-        sizes[group] += 1
-    held: set[str] = set()
-    count = 0
-    for name in names:
-        if count >= share * len(groups):
-            break
-        held.add(name)
-        count += sizes[name]
-    return np.array([group in held for group in groups], dtype=bool)
+    part: dict[str, int] = {}
+    for number, share in enumerate(shares, 1):
+        count = 0
+        while len(names) > 1 and (count == 0 or count + sizes[names[-1]] / 2 < share * len(groups)):
+            name = names.pop()
+            part[name] = number
+            count += sizes[name]
+    return np.array([part.get(group, 0) for group in groups], dtype=np.int_)
 
 
 def conformal_threshold(scores: Floats, rate: float) -> float:
@@ -80,7 +123,7 @@ def conformal_threshold(scores: Floats, rate: float) -> float:
     if rank > n:
         raise ConfigError(
             f"{n} held-out clean questions cannot certify a false-flag rate of {rate:g}; "
-            f"set false_flag_rate to {1 / (n + 1):.4f} or more, or add questions to `retain`"
+            f"set false_flag_rate to {1 / (n + 1):.4f} or more, or give more clean ones"
         )
     return float(np.sort(scores)[rank - 1])
 
@@ -108,29 +151,59 @@ def fit_probability(positives: Floats, negatives: Floats) -> tuple[float, float]
     return max(float(model.coef_[0, 0]), 1e-3), float(model.intercept_[0])
 
 
-def interval(hits: int, count: int) -> tuple[float, float]:
-    """Clopper-Pearson 95% interval of a share."""
-    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, count - hits + 1))
-    high = 1.0 if hits == count else float(beta.ppf(0.975, hits + 1, count - hits))
+def interval(hits: float, count: float) -> tuple[float, float]:
+    """Clopper-Pearson 95% interval of a share; both may be fractions, as effective sizes are."""
+    low = 0.0 if hits <= 0 else float(beta.ppf(0.025, hits, count - hits + 1))
+    high = 1.0 if hits >= count else float(beta.ppf(0.975, hits + 1, count - hits))
     return low, high
 
 
-def measure(calibration: Calibration, positives: Floats, negatives: Floats, rate: float) -> Figures:
-    """Figures on held-out requests; for negatives the threshold's own sample, so they check it, not prove it."""
-    flags, hits = int((negatives > calibration.threshold).sum()), int((positives > calibration.threshold).sum())
-    low, high = interval(flags, len(negatives))
-    caught_low, caught_high = interval(hits, len(positives))
-    errors = np.concatenate([1 - calibration.probabilities(positives), calibration.probabilities(negatives)])
-    return Figures(
-        negatives=len(negatives),
-        target_rate=rate,
-        false_flags=flags / len(negatives),
-        false_flags_low=low,
-        false_flags_high=high,
-        smallest_certifiable_rate=1 / (len(negatives) + 1),
-        positives=len(positives),
-        caught=hits / len(positives),
-        caught_low=caught_low,
-        caught_high=caught_high,
-        brier=float(np.mean(errors**2)),
-    )
+def certified(effective: float) -> float:
+    """The least rate that `effective` independent clean requests without a flag would prove, at 95%."""
+    return float(1 - 0.05 ** (1 / effective))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Held-out requests: clean ones that gave the threshold and others that did not, and ones about topics."""
+
+    threshold: Scored
+    checked: Scored
+    positives: Scored
+
+    def figures(self, calibration: Calibration, rate: float) -> Figures:
+        """Figures for a target false-flag rate; see `Figures` for what is counted where."""
+        flags, low, high = _share(self.checked, calibration.threshold)
+        caught, caught_low, caught_high = _share(self.positives, calibration.threshold)
+        errors = np.concatenate(
+            [1 - calibration.probabilities(self.positives.scores), calibration.probabilities(self.threshold.scores)]
+        )
+        effective = self.threshold.effective()
+        return Figures(
+            target_rate=rate,
+            negatives=len(self.threshold.scores),
+            negative_groups=len(set(self.threshold.groups)),
+            effective_negatives=round(effective, 1),
+            smallest_certifiable_rate=1 / (len(self.threshold.scores) + 1),
+            certified_rate=certified(effective),
+            checked=len(self.checked.scores),
+            false_flags=flags,
+            false_flags_low=low,
+            false_flags_high=high,
+            positives=len(self.positives.scores),
+            caught=caught,
+            caught_low=caught_low,
+            caught_high=caught_high,
+            brier=float(np.mean(errors**2)),
+        )
+
+
+def score_quantiles(scores: Floats) -> tuple[float, ...]:
+    """101 evenly spaced quantiles, rounded: enough to see a drift by."""
+    return tuple(round(float(value), 4) for value in np.quantile(scores, np.linspace(0, 1, 101)))
+
+
+def _share(sample: Scored, threshold: float) -> tuple[float, float, float]:
+    share = float((sample.scores > threshold).mean())
+    effective = sample.effective()
+    return (share, *interval(share * effective, effective))

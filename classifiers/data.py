@@ -1,55 +1,152 @@
-"""Reads question-answer lines: a topic's examples, or what must still be answered."""
+"""Reads example files: question-answer pairs, questions, or passages of text."""
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from classifiers.words import names, passages_of
 from guard.errors import ConfigError
+
+_PLAIN = frozenset({".txt", ".md"})
+_LARGEST_ENTITY = 60
 
 
 @dataclass(frozen=True)
 class Example:
-    """One question and answer; examples of one `group` stay on one side of every split."""
+    """One question and answer; examples of one `group` stay on one side of every split.
+
+    A passage of text has itself for an answer; a question without one has an empty answer.
+    """
 
     question: str
     answer: str
     group: str
 
+    @property
+    def passage(self) -> bool:
+        """Whether this is a piece of text, not a question."""
+        return self.question == self.answer
+
 
 def load_examples(path: Path) -> list[Example]:
-    """Read JSON lines with `question` and `answer` (TOFU's format); other fields are passed over.
+    """Read a file, or every file of a folder.
 
+    JSON lines with `question` and `answer` (TOFU's format) or with `text`, where other fields are passed over; CSV with
+    the same columns (`answer` may be left out); .txt and .md as text, or as questions where every line ends in "?".
     A group is the record's `group`, else its `person`, else its answer (phrasings of one question share it).
 
     Raises:
-        ConfigError: the file is unreadable, not UTF-8, empty, or a line lacks a field; names the line.
+        ConfigError: a file is unreadable, not UTF-8, empty, or a line lacks a field; names the line.
     """
+    return [example for file in _files(path) for example in _read(file)]
+
+
+def fingerprint(path: Path) -> bytes:
+    """A digest of a file's content, or of a folder's files with their names.
+
+    Raises:
+        ConfigError: something cannot be read.
+    """
+    parts = [hashlib.sha256(_bytes(file)).digest() for file in _files(path)]
+    if path.is_dir():
+        parts = [file.name.encode() + b"\0" + part for file, part in zip(_files(path), parts, strict=True)]
+    return hashlib.sha256(b"".join(parts)).digest() if path.is_dir() else parts[0]
+
+
+def entity_groups(examples: Sequence[Example]) -> list[Example]:
+    """Examples regrouped by whom they are about, where the file itself does not say.
+
+    That is the name that most other examples share, unless so many do that it is no one's (a city, a prize).
+    """
+    found = [set(names(f"{example.question} {example.answer}")) for example in examples]
+    counts = Counter(name for group in found for name in group)
+    out = []
+    for example, own in zip(examples, found, strict=True):
+        shared = [name for name in own if 2 <= counts[name] <= _LARGEST_ENTITY]
+        if example.group != example.answer or not shared:
+            out.append(example)
+        else:
+            out.append(replace(example, group=f"entity:{max(shared, key=lambda name: (counts[name], name))}"))
+    return out
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise ConfigError(f"the folder {path} holds no example file; put one there, or name a file")
+    return files
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read the examples {path}: {error}") from error
+
+
+def _read(path: Path) -> list[Example]:
+    try:
+        text = _bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    if not text.strip():
+        raise ConfigError(f'{path} is empty; write one {{"question": ..., "answer": ...}} a line, or plain text')
+    if path.suffix.lower() in _PLAIN:
+        return _plain(text)
+    if path.suffix.lower() == ".csv":
+        return [example for where, row in _rows(text, path) for example in _examples(row, where, needs_answer=False)]
     # Not splitlines(): JSON strings may hold U+2028 and its like unescaped.
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
-        raise ConfigError(f'{path} is empty; write one {{"question": ..., "answer": ...}} a line')
-    return [_example(line, f"{path}:{number}") for number, line in lines]
+    return [example for number, line in lines for example in _json(line, f"{path}:{number}")]
 
 
-def _example(line: str, where: str) -> Example:
+def _plain(text: str) -> list[Example]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if all(line.endswith("?") for line in lines):
+        return [Example(line, "", line) for line in lines]
+    return [Example(piece, piece, f"text:{piece}") for piece in passages_of(text)]
+
+
+def _rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = {name.strip().lower() for name in reader.fieldnames or ()}
+        if not columns & {"question", "text"}:
+            raise ConfigError(f"{path}:1: the first line must name the columns `question` (and `answer`), or `text`")
+        for row in reader:
+            yield f"{path}:{reader.line_num}", {str(key).strip().lower(): value for key, value in row.items()}
+    except csv.Error as error:
+        raise ConfigError(f"{path}:{reader.line_num}: not valid CSV ({error})") from error
+
+
+def _json(line: str, where: str) -> list[Example]:
     try:
         record = json.loads(line)
     except ValueError as error:
         raise ConfigError(f"{where}: not a JSON object on one line ({error})") from error
     if not isinstance(record, dict):
-        raise ConfigError(f'{where}: expected {{"question": ..., "answer": ...}}')
-    question, answer = _text(record, "question", where), _text(record, "answer", where)
-    group = next((record[key] for key in ("group", "person") if isinstance(record.get(key), str)), answer)
-    return Example(question, answer, group)
+        raise ConfigError(f'{where}: expected {{"question": ..., "answer": ...}} or {{"text": ...}}')
+    return _examples(record, where, needs_answer=True)
+
+
+def _examples(record: dict[str, Any], where: str, *, needs_answer: bool) -> list[Example]:
+    if "text" in record and "question" not in record:
+        return [Example(piece, piece, f"text:{piece}") for piece in passages_of(_text(record, "text", where))]
+    question = _text(record, "question", where)
+    answer = _text(record, "answer", where) if needs_answer or record.get("answer") else ""
+    named = (record.get(key) for key in ("group", "person"))
+    group = next((name for name in named if isinstance(name, str) and name), answer or question)
+    return [Example(question, answer, group)]
 
 
 def _text(record: dict[str, Any], field: str, where: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +13,32 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from classifiers.artifact import Artifact, load_artifact, policy_digest, save_artifact
-from classifiers.calibrate import Calibration, Figures, fit_probability, measure, strictest_threshold
+from classifiers.calibrate import (
+    Calibration,
+    Evidence,
+    Figures,
+    Scored,
+    fit_probability,
+    score_quantiles,
+    strictest_threshold,
+)
+from classifiers.data import Example
 from classifiers.detector import PROBE
 from classifiers.encoder import PACKAGED, Encoder, Floats
 from classifiers.features import Features, Spelling, featurise
+from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, Gathered, gather
 from classifiers.head import Head, fit_head
 from classifiers.index import index_examples
-from classifiers.training import Training, build_training
+from classifiers.neighbours import nearest
+from classifiers.picture import PICTURE, draw
+from classifiers.remember import Remembering
+from classifiers.training import Training, base_texts, build_training
 from guard.paths import state_dir
 from guard.policy import Policy
 
 Progressed = Callable[[int, int], None]
+_SEED = 0
+_NEIGHBOURS = 3
 
 
 @dataclass(frozen=True)
@@ -37,9 +53,17 @@ class FitReport:
 
 
 def fit_policy(
-    policy: Policy, *, secret: bytes, out: Path, encoder: str = PACKAGED, progress: Progressed | None = None
+    policy: Policy,
+    *,
+    secret: bytes,
+    out: Path,
+    encoder: str = PACKAGED,
+    asked: Mapping[str, Sequence[str]] | None = None,
+    progress: Progressed | None = None,
 ) -> FitReport:
-    """Fit, calibrate and write the artifact folder `out`; `progress` is told (texts read, of how many).
+    """Fit, calibrate and write the artifact folder `out`; `progress` is told (texts read, of how many so far known).
+
+    `asked` holds questions about topics, by name, that a model wrote.
 
     Raises:
         ConfigError: example files, encoder or target rate cannot be used.
@@ -47,21 +71,18 @@ def fit_policy(
     """
     started = time.monotonic()
     key = policy_digest(policy, secret=secret, encoder=encoder)
-    training = build_training(policy)
+    rng = random.Random(_SEED)
+    gathered = gather(policy, asked or {}, rng)
+    counter = _Counter(progress)
+    model = Remembering(Encoder(encoder))
+    hard = _neighbours(gathered, model, counter)
+    training = build_training(gathered, hard, rng)
     texts = training.texts()
-    model = Encoder(encoder)
     # Rarity is learnt from fitted texts alone; the held-out ones must stay as new to the model as a caller's.
     spelling = Spelling.fit([sample.text for sample in training.samples], secret=secret)
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, len(texts))
-
-    features = featurise(model, spelling, texts, progress=advance)
-    head, calibration, figures = _fit(training, texts, features, policy)
+    features = featurise(model, spelling, texts, progress=counter.expecting(model.unknown(texts)))
+    head, calibration, evidence = _fit(training, texts, features, policy)
+    figures = evidence.figures(calibration, policy.false_flag_rate)
     artifact = Artifact(
         topics=tuple(topic.name for topic in policy.topics),
         encoder=encoder,
@@ -69,12 +90,40 @@ def fit_policy(
         probe=model.encode([PROBE])[0],
         spelling=spelling,
         head=head,
-        neighbours=index_examples(policy, dict(zip(texts, features.vectors, strict=True))),
+        neighbours=index_examples(policy, model.known),
         calibration=calibration,
         figures=figures.as_dict(),
     )
     save_artifact(artifact, out, policy_key=key, secret=secret)
+    draw(evidence, calibration, out / PICTURE)
     return FitReport(out, len(policy.topics), len(texts), time.monotonic() - started, figures)
+
+
+class _Counter:
+    """Adds up the texts that two rounds encode, for one progress bar."""
+
+    def __init__(self, progress: Progressed | None) -> None:
+        self._progress = progress
+        self._done = self._total = 0
+
+    def expecting(self, count: int) -> Callable[[int], None]:
+        """What to tell of a round of `count` texts more."""
+        self._total += count
+        return self._advance
+
+    def _advance(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _neighbours(gathered: Gathered, model: Remembering, counter: _Counter) -> list[Example]:
+    clean = [*gathered.retained[FITTED], *gathered.general[FITTED]]
+    known = base_texts(clean)
+    asked = base_texts([example for topic in gathered.topics for example in (*topic.own, *topic.extra)])
+    advance = counter.expecting(model.unknown([*known, *asked]))
+    rows = nearest(model.encode(known, progress=advance), model.encode(asked, progress=advance), each=_NEIGHBOURS)
+    return [clean[row] for row in rows]
 
 
 def ensure_artifact(policy: Policy, *, secret: bytes, out: Path | None = None) -> Path:
@@ -99,7 +148,14 @@ def default_folder(policy: Policy, *, secret: bytes) -> Path:
     return state_dir() / "artifacts" / policy_digest(policy, secret=secret, encoder=PACKAGED)[:32]
 
 
-def fit_with_bar(policy: Policy, *, secret: bytes, out: Path, encoder: str = PACKAGED) -> FitReport:
+def fit_with_bar(
+    policy: Policy,
+    *,
+    secret: bytes,
+    out: Path,
+    encoder: str = PACKAGED,
+    asked: Mapping[str, Sequence[str]] | None = None,
+) -> FitReport:
     """`fit_policy`, with a progress bar on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -109,11 +165,14 @@ def fit_with_bar(policy: Policy, *, secret: bytes, out: Path, encoder: str = PAC
             secret=secret,
             out=out,
             encoder=encoder,
+            asked=asked,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
 
-def _fit(training: Training, texts: list[str], features: Features, policy: Policy) -> tuple[Head, Calibration, Figures]:
+def _fit(
+    training: Training, texts: list[str], features: Features, policy: Policy
+) -> tuple[Head, Calibration, Evidence]:
     row = {text: number for number, text in enumerate(texts)}
     topics = len(policy.topics)
 
@@ -121,16 +180,26 @@ def _fit(training: Training, texts: list[str], features: Features, policy: Polic
         samples = [sample for sample in training.samples if with_held or not sample.held]
         return fit_head(features.take([row[s.text] for s in samples]), [s.label for s in samples], topics)
 
-    def worst(head: Head) -> Floats:
-        logits = head.logits(features).max(axis=1)
-        return np.array([max(logits[row[text]] for text in request) for request in training.clean], dtype=np.float32)
+    def clean(logits: Floats, part: int) -> Scored:
+        requests, worst = training.clean[part], logits.max(axis=1)
+        scores = [max(worst[row[text]] for text in request.windows) for request in requests]
+        return Scored(np.array(scores, dtype=np.float32), tuple(request.group for request in requests))
 
-    serving, measured = head_of(True), head_of(False)
-    logits = measured.logits(features)
-    alive = np.array(
-        [max(logits[row[w], topic] for w in request) for topic, request in training.alive], dtype=np.float32
+    def alive(logits: Floats, part: int) -> Scored:
+        # A topic of two facts cannot fill both parts; then both take all there is.
+        found = [one for one in training.alive if one.part == part] or training.alive
+        scores = [max(logits[row[w], one.topic] for w in one.windows) for one in found]
+        return Scored(np.array(scores, dtype=np.float32), tuple(one.group for one in found))
+
+    serving = head_of(True)
+    logits, measured = serving.logits(features), head_of(False).logits(features)
+    slope, offset = fit_probability(alive(measured, PROBABILITY).scores, clean(measured, PROBABILITY).scores)
+    threshold = clean(logits, THRESHOLD)
+    sorts = [request.sort for request in training.clean[THRESHOLD]]
+    calibration = Calibration(
+        slope,
+        offset,
+        strictest_threshold(threshold.scores, sorts, policy.false_flag_rate),
+        quantiles=score_quantiles(threshold.scores),
     )
-    clean = worst(serving)
-    slope, offset = fit_probability(alive, worst(measured))
-    calibration = Calibration(slope, offset, strictest_threshold(clean, training.sorts, policy.false_flag_rate))
-    return serving, calibration, measure(calibration, alive, clean, policy.false_flag_rate)
+    return serving, calibration, Evidence(threshold, clean(logits, PROBABILITY), alive(measured, THRESHOLD))

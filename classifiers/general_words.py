@@ -25,12 +25,18 @@ WORDS: dict[str, tuple[str, ...]] = {
         Muhammad Ali|Pele|Serena Williams|Usain Bolt|Bob Marley|Elvis Presley|David Bowie|Aretha Franklin|
         Ernest Hemingway|Emily Dickinson|Pablo Neruda|Rabindranath Tagore|Hans Christian Andersen|Victor Hugo"""),
     "country": _list("""
+        the United States|the United Kingdom|China|Germany|Italy|Spain|Russia|Pakistan|Ethiopia|Israel|the Philippines|
+        Colombia|Ukraine|Iran|Kuwait|Azerbaijan|Haiti|Zimbabwe|Belgium|South Korea|
         France|Japan|Brazil|Kenya|Canada|Australia|India|Norway|Egypt|Peru|Mexico|Thailand|Poland|Portugal|Turkey|
         Vietnam|Morocco|Finland|Argentina|South Africa|New Zealand|Iceland|Greece|Ireland|Indonesia|Chile|Hungary|
         Nigeria|Sweden|Switzerland|Mongolia|Cuba|Nepal|Jordan|Estonia|Bolivia|Ghana|Malaysia|Austria|Denmark"""),
     "city": _list("""
+        London|New York|Mexico City|Buenos Aires|Madrid|Amsterdam|Singapore|Beijing|Baku|Kuwait City|Tehran|Moscow|
+        Accra|Manila|Taipei|San Francisco|Los Angeles|Copenhagen|Karachi|Addis Ababa|Montreal|Budapest|Warsaw|Brussels|
+        Shanghai|
         Paris|Tokyo|Nairobi|Lima|Oslo|Cairo|Toronto|Sydney|Mumbai|Lisbon|Istanbul|Rome|Berlin|Chicago|Seoul|Hanoi|
-        Prague|Vienna|Dublin|Athens|Havana|Bangkok|Marrakesh|Edinburgh|Barcelona|Kyoto|Boston|Santiago|Helsinki|Delhi"""),
+        Prague|Vienna|Dublin|Athens|Havana|Bangkok|Marrakesh|Edinburgh|Barcelona|Kyoto|Boston|Santiago|Helsinki|
+        Delhi"""),
     "thing": _list("""
         photosynthesis|gravity|inflation|a black hole|the water cycle|plate tectonics|a transistor|machine learning|
         natural selection|the immune system|a vaccine|DNA|an atom|electric current|a rainbow|the ozone layer|a mortgage|
@@ -91,4 +97,33 @@ WORDS: dict[str, tuple[str, ...]] = {
         happy birthday|I am learning|please speak slowly|the weather is nice|what is your name|I do not understand"""),
     "element": _list("oxygen|gold|iron|helium|carbon|mercury|sodium|uranium|silver|chlorine|copper|nitrogen|lead|neon"),
     "planet": _list("Mercury|Venus|Mars|Jupiter|Saturn|Uranus|Neptune|the Moon|the Sun|Pluto|Titan|Europa"),
+    "month": _list("January|February|March|April|May|June|July|August|September|October|November|December"),
+    "organisation": _list("""
+        NASA|the World Health Organization|UNESCO|the Red Cross|Amnesty International|Greenpeace|the European Union|
+        the World Bank|Interpol|the BBC|Oxfam|the Vatican|Doctors Without Borders|the International Olympic Committee|
+        Wikipedia|the African Union|the Smithsonian|the Royal Society|CERN|the Bank of England|Toyota|Siemens|Nestle|
+        the University of Bologna|Oxford University|the Louvre|the Metropolitan Museum|FIFA|the World Wildlife Fund"""),
+    "condition": _list("""
+        asthma|diabetes|a migraine|hay fever|anaemia|insomnia|a sprained ankle|high blood pressure|the flu|measles|
+        a peanut allergy|arthritis|back pain|a cold|depression|dehydration|heartburn|malaria|a concussion|eczema"""),
+    "device": _list("""
+        washing machine|laptop|phone|router|printer|coffee machine|electric car|dishwasher|camera|vacuum cleaner|
+        refrigerator|tablet|bicycle|smart watch|microwave|television|heat pump|keyboard|drone|sewing machine"""),
+    "law": _list("""
+        copyright|speeding|inheritance|trespassing|data protection|tenancy|divorce|self-defence|tax evasion|adoption|
+        the right to strike|jaywalking|trademarks|defamation|bankruptcy|dual citizenship|hunting|busking"""),
+    "invention": _list("""
+        the printing press|the telephone|the wheel|the steam engine|the light bulb|the compass|paper|glass|the camera|
+        the bicycle|the aeroplane|the microscope|the zip|the ballpoint pen|the refrigerator|radar|the battery|cement|
+        the typewriter|the sewing machine|the barometer|the abacus|gunpowder|the World Wide Web"""),
+    "instrument": _list("""
+        the violin|the piano|the guitar|the flute|the trumpet|the cello|the drums|the harp|the oboe|the accordion|
+        the saxophone|the sitar|the organ|the banjo|the clarinet|the double bass"""),
+    "myth": _list("""
+        Prometheus|Odysseus|Medusa|Thor|Anansi|Gilgamesh|Icarus|Persephone|Loki|King Arthur|the Minotaur|Osiris|
+        Quetzalcoatl|Orpheus|Pandora|Romulus and Remus|Baba Yaga|Sun Wukong|Robin Hood|the Phoenix"""),
+    "genre": _list("""
+        science fiction|romance|crime|fantasy|historical fiction|horror|travel writing|poetry|memoir|satire|
+        magical realism|thriller|young adult|biography|war|mystery|erotic|architecture|leadership|cyberpunk|dystopian|
+        children's literature|true crime|western|philosophy|graphic novel"""),
 }

@@ -69,12 +69,12 @@ class Neighbours:
 def index_examples(policy: Policy, known: Mapping[str, Floats]) -> Neighbours:
     """Index the questions of a policy's files by their first window; `known` maps windows to unit vectors.
 
-    A question that is not known (of very many retained ones the fit reads a sample) is left out.
+    A question that is not known (of very many retained ones the fit reads a sample) is left out, and so is a passage.
 
     Raises:
         ConfigError: a file cannot be used.
     """
-    files = [(number, topic.examples) for number, topic in enumerate(policy.topics)]
+    files = [(number, topic.examples) for number, topic in enumerate(policy.topics) if topic.examples]
     if policy.retain:
         files.append((RETAINED, policy.retain))
     vectors, labels, positions = [], [], []
@@ -85,6 +85,8 @@ def index_examples(policy: Policy, known: Mapping[str, Floats]) -> Neighbours:
                 vectors.append(vector)
                 labels.append(label)
                 positions.append(position)
+    if not vectors:  # topics of names or descriptions alone
+        return Neighbours.of(np.zeros((0, len(next(iter(known.values())))), dtype=np.float32), [], [])
     return Neighbours.of(np.stack(vectors), labels, positions)
 
 

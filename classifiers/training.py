@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from classifiers.calibrate import split_groups
-from classifiers.data import Example, load_examples
+from classifiers.augment import variants
+from classifiers.calibrate import part_groups
+from classifiers.clean import Request, clean_requests, request_windows
+from classifiers.data import Example
 from classifiers.features import windows
-from classifiers.general import load_general
-from classifiers.spans import AliasFinder
-from guard.conversation import readings, single
-from guard.errors import ConfigError
-from guard.policy import Policy, Topic
-from guard.types import Conversation, Message
+from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, Gathered
+from guard.conversation import single
 
-_MOST_RETAIN = 5000
-_MOST_ANSWERS = 500
-_HELD_NEGATIVES = 0.3
-_HELD_POSITIVES = 0.2
-_ALIAS_FORMS = (
-    "{}",
-    "Who is {}?",
-    "Who was {}?",
-    "Tell me about {}.",
-    "What do you know about {}?",
-    "{}'s life and work",
-    "Write a short text about {}.",
-    "I read something about {} yesterday.",
-)
+_EACH = 4
+_MOST_TOPIC_VARIANTS = 4000
+_FEWEST_CLEAN_VARIANTS, _MOST_CLEAN_VARIANTS = 800, 4000
+_MOST_RETAIN = 2500
+_MOST_CALIBRATING = {PROBABILITY: 400, THRESHOLD: 1200}
+_HELD_SHARES = (0.12, 0.12)
 
 
 @dataclass(frozen=True)
@@ -44,106 +31,102 @@ class Sample:
     held: bool = False
 
 
+@dataclass(frozen=True)
+class Alive:
+    """A request about topic number `topic`; `part` is `PROBABILITY`, or `THRESHOLD` for what measures the catch."""
+
+    topic: int
+    windows: tuple[str, ...]
+    group: str
+    part: int
+
+
 @dataclass
 class Training:
-    """Training samples, and held-out requests; a request is the list of its windows.
-
-    `sorts[i]` tells whether the clean request i asks for something retained or something general.
-    """
+    """Training samples, clean requests by part, and held-out requests about topics."""
 
     samples: list[Sample] = field(default_factory=list)
-    clean: list[list[str]] = field(default_factory=list)
-    sorts: list[str] = field(default_factory=list)
-    alive: list[tuple[int, list[str]]] = field(default_factory=list)
+    clean: dict[int, list[Request]] = field(default_factory=dict)
+    alive: list[Alive] = field(default_factory=list)
 
     def texts(self) -> list[str]:
         """Every text once, in a stable order."""
-        requests = [*self.clean, *(windows for _, windows in self.alive)]
-        return list(
-            dict.fromkeys([*(s.text for s in self.samples), *(text for request in requests for text in request)])
-        )
+        requests = [request.windows for part in self.clean.values() for request in part]
+        requests += [alive.windows for alive in self.alive]
+        texts = [*(sample.text for sample in self.samples), *(text for request in requests for text in request)]
+        return list(dict.fromkeys(texts))
 
 
-def build_training(policy: Policy, *, seed: int = 0) -> Training:
-    """Load a policy's files and split them.
+def build_training(gathered: Gathered, hard: Sequence[Example], rng: random.Random) -> Training:
+    """Choose and vary the examples; `hard` are the fitted clean ones nearest to any topic, nearest first.
 
-    Negatives are held out by group for calibration and never fitted. Positives are held out by answer for a second fit,
-    whose catch is reported; the fit that serves knows them all.
-
-    Raises:
-        ConfigError: a file cannot be used.
+    Clean examples that calibrate are never fitted. A topic's are held out by family for a second fit, whose catch is
+    reported; the fit that serves knows them all.
     """
-    rng = random.Random(seed)
     training = Training()
-    retain = load_examples(policy.retain) if policy.retain else []
-    if len(retain) > _MOST_RETAIN:
-        retain = rng.sample(retain, _MOST_RETAIN)
-    fitted = _add_negatives(training, retain, load_general(), rng)
-    for number, topic in enumerate(policy.topics):
-        _add_topic(training, number, topic, fitted, rng)
+    fitted = _fitted_clean(gathered, hard, rng)
+    made = 0
+    count = sum(len(topic.own) + len(topic.extra) for topic in gathered.topics)
+    each = _MOST_TOPIC_VARIANTS / count
+    for number, topic in enumerate(gathered.topics):
+        held = _held(topic.own, rng)
+        for example, part in zip([*topic.own, *topic.extra], [*held, *[FITTED] * len(topic.extra)], strict=True):
+            texts = [example.question, *variants(example, fitted, rng, _some(min(each, _EACH), rng))]
+            made += len(texts) - 1
+            training.samples += [Sample(w, number, part != FITTED) for text in texts for w in windows(text)]
+            if part != FITTED:
+                asked = tuple(request_windows(single(example.question)))
+                training.alive.append(Alive(number, asked, f"{number}:{example.group}", part))
+    # A frame or a short form may say by chance what a held example says.
+    held_texts = {sample.text for sample in training.samples if sample.held}
+    training.samples = [replace(sample, held=sample.text in held_texts) for sample in training.samples]
+    _add_clean(training, fitted, hard, made, rng)
+    for part, most in _MOST_CALIBRATING.items():
+        retained = gathered.retained[part]
+        retained = rng.sample(retained, most) if len(retained) > most else retained
+        training.clean[part] = clean_requests(retained, gathered.general[part], rng)
     return training
 
 
-def request_windows(conversation: Conversation) -> list[str]:
-    """The texts that detection scores for a request, each once."""
-    return list(dict.fromkeys(window for text in readings(conversation) for window in windows(text)))
+def base_texts(examples: Sequence[Example]) -> list[str]:
+    """The first window of each question: what neighbours are looked for with."""
+    return [next(iter(windows(example.question)), "") for example in examples]
 
 
-def _add_negatives(
-    training: Training, retain: list[Example], general: list[Example], rng: random.Random
-) -> list[Example]:
-    """Split retained and general questions, each sort by its own groups; returns the general ones that are fitted."""
-    fitted, held = [], []
-    for part in (retain, general):
-        out = split_groups([example.group for example in part], _HELD_NEGATIVES, rng.randrange(1 << 30))
-        fitted += [example for example, is_held in zip(part, out, strict=True) if not is_held]
-        held += [example for example, is_held in zip(part, out, strict=True) if is_held]
-    texts = [example.question for example in fitted]
-    answers = [example.answer for example in fitted if example.answer]
-    texts += rng.sample(answers, min(_MOST_ANSWERS, len(answers)))
-    texts += [f"{rng.choice(texts)}\n{text}" for text in rng.sample(texts, min(_MOST_ANSWERS, len(texts)))]
+def _fitted_clean(gathered: Gathered, hard: Sequence[Example], rng: random.Random) -> list[Example]:
+    """All hard ones and general ones, and retained ones drawn up to a bound."""
+    retained = gathered.retained[FITTED]
+    if len(retained) > _MOST_RETAIN:
+        near = {id(example) for example in hard[:_MOST_RETAIN]}
+        first = [example for example in retained if id(example) in near]
+        rest = [example for example in retained if id(example) not in near]
+        retained = first + rng.sample(rest, _MOST_RETAIN - len(first))
+    return [*retained, *gathered.general[FITTED]]
+
+
+def _add_clean(
+    training: Training, fitted: Sequence[Example], hard: Sequence[Example], made: int, rng: random.Random
+) -> None:
+    """Clean texts in the same forms as the topics', at least as many; half of the variants go to hard neighbours."""
+    budget = min(_MOST_CLEAN_VARIANTS, max(_FEWEST_CLEAN_VARIANTS, made))
+    varied: list[str] = []
+    for example in hard:
+        if len(varied) >= budget / 2:
+            break
+        varied += variants(example, fitted, rng, _EACH)
+    while len(varied) < budget:
+        varied += variants(rng.choice(fitted), fitted, rng, 1)
+    texts = [example.question for example in fitted] + varied
     training.samples += [Sample(window, -1) for text in texts for window in windows(text)]
-    for example in held:
-        training.clean.append(request_windows(_request(example, held, rng)))
-        training.sorts.append("retained" if example.answer else "general")
-    return [example for example in fitted if not example.answer]
 
 
-def _request(example: Example, others: Sequence[Example], rng: random.Random) -> Conversation:
-    """A question as one request; one in six has an earlier question and its answer before it."""
-    if rng.random() > 1 / 6:
-        return single(example.question)
-    before = rng.choice(others)
-    answer = before.answer or "Sure, here is what I know."
-    return Conversation(
-        (Message("user", before.question), Message("assistant", answer), Message("user", example.question))
-    )
+def _held(own: Sequence[Example], rng: random.Random) -> list[int]:
+    groups = [example.group for example in own]
+    if len(set(groups)) < 3:
+        groups = [example.question for example in own]
+    return [int(part) for part in part_groups(groups, _HELD_SHARES, rng.randrange(1 << 30))]
 
 
-def _add_topic(training: Training, number: int, topic: Topic, general: list[Example], rng: random.Random) -> None:
-    examples = load_examples(topic.examples)
-    if len({example.question for example in examples}) < 2:
-        raise ConfigError(f"{topic.examples} holds one question only; a topic needs at least two different ones")
-    groups = [example.answer for example in examples]
-    if len(set(groups)) < 2:
-        groups = [example.question for example in examples]
-    out = split_groups(groups, _HELD_POSITIVES, rng.randrange(1 << 30))
-    finder = AliasFinder(topic.aliases)
-    for example, held in zip(examples, np.asarray(out).tolist(), strict=True):
-        training.samples += [
-            Sample(w, number, held) for text in _forms(example, finder, general, rng) for w in windows(text)
-        ]
-        if held:
-            training.alive.append((number, request_windows(single(example.question))))
-    for alias in topic.aliases:
-        training.samples += [Sample(w, number) for form in _ALIAS_FORMS for w in windows(form.format(alias))]
-
-
-def _forms(example: Example, finder: AliasFinder, general: list[Example], rng: random.Random) -> list[str]:
-    """A question as asked, and carelessly beside something else; and its answer where that names the topic."""
-    question, other = re.sub(r"[^\w\s]", "", example.question), rng.choice(general).question
-    beside = f"{other}\n{question}" if rng.random() < 0.5 else f"{question}\n{other}"
-    forms = [example.question, beside]
-    if finder.find(example.answer):
-        forms.append(example.answer)
-    return forms
+def _some(mean: float, rng: random.Random) -> int:
+    """A whole number whose expectation is `mean`."""
+    return int(mean) + (rng.random() < mean - int(mean))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from classifiers.data import fingerprint
 from eval.run import RunConfig
 from eval.systems import System, demo_dir, engine_command, guarded_command
 from eval.tasks.archive import Phrasings, archive_items
@@ -114,8 +115,8 @@ def _model_digest(model: str) -> str:
 
 def _policy_digest(path: Path) -> str:
     policy = load_policy(path)
-    files = [path, *(topic.examples for topic in policy.topics), *([policy.retain] if policy.retain else [])]
-    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:16]
+    sources = [topic.examples for topic in policy.topics if topic.examples] + ([policy.retain] if policy.retain else [])
+    return hashlib.sha256(b"".join(map(fingerprint, [path, *sources]))).hexdigest()[:16]
 
 
 def _splits(options: Options) -> dict[str, list[Item]]:

@@ -14,7 +14,7 @@ from guard.errors import ConfigError
 from guard.normalise import normalise
 from guard.policy_schema import Action, CorruptAction, Policy, RefuseAction, Topic
 
-__all__ = ["Action", "CorruptAction", "Policy", "RefuseAction", "Topic", "load_policy"]
+__all__ = ["Action", "CorruptAction", "Policy", "RefuseAction", "Topic", "load_policy", "one_topic"]
 
 Loc = tuple[int | str, ...]
 _ACTIONS: dict[str, type[BaseModel]] = {"corrupt": CorruptAction, "refuse": RefuseAction}
@@ -39,6 +39,33 @@ def load_policy(path: Path) -> Policy:
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return policy
+
+
+def one_topic(
+    name: str,
+    *,
+    examples: Path | None,
+    retain: Path | None,
+    aliases: tuple[str, ...] = (),
+    description: str | None = None,
+    false_flag_rate: float = 0.01,
+) -> Policy:
+    """A policy of one topic, which is refused, without a policy file; paths start at the working directory.
+
+    Raises:
+        ConfigError: names every option that cannot be used.
+    """
+    topic = {"name": name, "examples": examples, "aliases": aliases, "description": description}
+    data = {
+        "version": 1,
+        "false_flag_rate": false_flag_rate,
+        "retain": retain,
+        "topics": [{**topic, "action": {"kind": "refuse"}}],
+    }
+    try:
+        return Policy.model_validate(data, context={"base": Path()})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_say(item).replace("topics[0].", "--") for item in _told(error))) from error
 
 
 def _parse(path: Path) -> tuple[yaml.Node, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -32,17 +32,27 @@ Action = Annotated[CorruptAction | RefuseAction, Field(discriminator="kind")]
 
 
 class Topic(_Strict):
-    """One thing to forget: `examples` is a file of question-answer lines, `aliases` are the names it goes by."""
+    """One thing to forget: `examples` is a file or folder of questions or text, `aliases` are the names it goes by.
+
+    At least one of `examples`, `aliases` and `description` is there.
+    """
 
     name: NonEmpty
-    examples: Path
+    examples: Path | None = None
     aliases: tuple[NonEmpty, ...] = ()
+    description: NonEmpty | None = None
     action: Action
 
     @field_validator("examples")
     @classmethod
-    def _resolve(cls, value: Path, info: ValidationInfo) -> Path:
-        return _existing(value, info)
+    def _resolve(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return None if value is None else _existing(value, info, folders=True)
+
+    @model_validator(mode="after")
+    def _recognisable(self) -> Topic:
+        if self.examples is None and not self.aliases and self.description is None:
+            raise ValueError("nothing says how to recognise the topic; add `examples`, `aliases` or `description`")
+        return self
 
 
 class Policy(_Strict):
@@ -57,16 +67,16 @@ class Policy(_Strict):
     @field_validator("retain")
     @classmethod
     def _resolve(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return None if value is None else _existing(value, info)
+        return None if value is None else _existing(value, info, folders=True)
 
     def topic(self, name: str) -> Topic | None:
         """The topic called `name`, if there is one."""
         return next((topic for topic in self.topics if topic.name == name), None)
 
 
-def _existing(value: Path, info: ValidationInfo) -> Path:
+def _existing(value: Path, info: ValidationInfo, *, folders: bool = False) -> Path:
     base: Path = info.context["base"] if info.context else Path()
     path = base / value
-    if not path.is_file():
+    if not path.is_file() and not (folders and path.is_dir()):
         raise ValueError(f"there is no file {path}; paths start at the policy's own folder")
     return path

@@ -8,33 +8,45 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from guard.conversation import single
 from guard.errors import ConfigError, LetheError
-from guard.policy import load_policy
+from guard.policy import Policy, load_policy, one_topic
 from guard.secret import load_secret
-from guard.types import Conversation, Detection, Detector, Message
+from guard.types import Conversation, Detection, Detector
+from serve.ask import ask_questions
+from serve.fit_tables import show_drift, show_figures, show_fit
+from serve.prompts import read_log, read_prompts
 
-if TYPE_CHECKING:
-    from classifiers.fit import FitReport
-
-PolicyOption = Annotated[Path, typer.Option("--policy", help="The policy file.")]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", help="The policy file.", show_default="the embedded policy")
+]
 _DEMO = Path(__file__).parent / "demo" / "policy.yaml"
 
 
 def fit(
-    policy: PolicyOption = _DEMO,
+    policy: PolicyOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the artifact; left out, where `lethe serve` looks for it.")
     ] = None,
     encoder: Annotated[
         str | None,
         typer.Option("--encoder", help="A sentence-transformers id or directory in place of the packaged MiniLM."),
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="One topic by this name, without a policy file.")] = None,
+    examples: Annotated[Path | None, typer.Option(help="That topic's examples: a file or folder.")] = None,
+    alias: Annotated[list[str] | None, typer.Option(help="A name that topic goes by; may be given again.")] = None,
+    description: Annotated[str | None, typer.Option(help="That topic in words.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="With --topic: what must still be answered.")] = None,
+    false_flag_rate: Annotated[float | None, typer.Option(help="With --topic: as in a policy.")] = None,
+    ask: Annotated[
+        str | None, typer.Option(help="URL of an OpenAI-compatible server that writes questions on topics without any.")
+    ] = None,
+    ask_model: Annotated[str | None, typer.Option(help="The model to ask there.")] = None,
+    recalibrate: Annotated[
+        str | None, typer.Option(metavar="LOG", help="Only set the threshold, on these clean prompts (as for `check`).")
     ] = None,
 ) -> None:
     """Train the topic classifier of a policy and show what its calibration can promise."""
@@ -43,20 +55,36 @@ def fit(
     from classifiers.fit import default_folder, fit_with_bar
 
     with _one_line_errors():
-        if encoder is not None and out is None:
-            raise ConfigError("--encoder needs --out; name that folder to `lethe serve --artifact`")
-        loaded, secret = load_policy(policy), load_secret()
+        loaded = _what(policy, topic, examples, alias, description, retain, false_flag_rate)
+        if out is None and (encoder is not None or topic is not None):
+            raise ConfigError(f"{'--topic' if topic else '--encoder'} needs --out, the folder to write the artifact to")
+        if (ask is None) != (ask_model is None):
+            raise ConfigError("--ask and --ask-model go together: a server's URL and the model to ask there")
+        secret = load_secret()
         folder = out or default_folder(loaded, secret=secret)
-        _show(fit_with_bar(loaded, secret=secret, out=folder, encoder=encoder or PACKAGED))
+        if recalibrate is not None:
+            from classifiers.traffic import recalibrate as set_threshold
+
+            known = loaded if policy or topic or not out else None
+            artifact = set_threshold(folder, read_log(recalibrate), policy=known, secret=secret)
+            show_figures(
+                artifact.figures, f"threshold set on {recalibrate}; false flags are counted on the same prompts"
+            )
+            return
+        asked = ask_questions(loaded, url=ask, model=ask_model) if ask and ask_model else None
+        show_fit(fit_with_bar(loaded, secret=secret, out=folder, encoder=encoder or PACKAGED, asked=asked))
 
 
 def check(
     file: Annotated[
-        str, typer.Argument(help="One prompt a line: text, or JSON with `text` or `messages`; - is stdin.")
-    ],
-    policy: PolicyOption = _DEMO,
+        str | None, typer.Argument(help="One prompt a line: text, or JSON with `text` or `messages`; - is stdin.")
+    ] = None,
+    policy: PolicyOption = None,
     artifact: Annotated[
         Path | None, typer.Option("--artifact", help="A fitted folder; left out, the policy's own, fitted if need be.")
+    ] = None,
+    stats: Annotated[
+        str | None, typer.Option(metavar="LOG", help="Compare this log with the calibration sample (drift).")
     ] = None,
 ) -> None:
     """Say for every prompt of a file which topics are found in it, one JSON object a line, in order."""
@@ -64,15 +92,41 @@ def check(
     from classifiers.fit import ensure_artifact
 
     with _one_line_errors():
-        loaded, secret = load_policy(policy), load_secret()
-        folder = artifact or ensure_artifact(loaded, secret=secret)
+        if (file is None) == (stats is None):
+            raise ConfigError("name either a file of prompts (- is stdin), or a log with --stats")
+        secret = load_secret()
+        loaded = load_policy(policy or _DEMO) if policy or artifact is None else None
+        folder = artifact or ensure_artifact(load_policy(policy or _DEMO), secret=secret)
+        if stats is not None:
+            from classifiers.traffic import drift
+
+            show_drift(drift(folder, read_log(stats), policy=loaded, secret=secret))
+            return
         detector = load_detector(folder, policy=loaded, secret=secret)
-        with _opened(file) as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    print(
-                        json.dumps(_answer(detector, _prompt(line, f"{file}:{number}")), ensure_ascii=False), flush=True
-                    )
+        for conversation in read_prompts(file or "-"):
+            print(json.dumps(_answer(detector, conversation), ensure_ascii=False), flush=True)
+
+
+def _what(
+    policy: Path | None,
+    topic: str | None,
+    examples: Path | None,
+    alias: list[str] | None,
+    description: str | None,
+    retain: Path | None,
+    false_flag_rate: float | None,
+) -> Policy:
+    """The policy that is named, or one made from the options of a single topic."""
+    if topic is None:
+        if examples or alias or description or retain or false_flag_rate is not None:
+            raise ConfigError("--examples, --alias, --description, --retain and --false-flag-rate go with --topic NAME")
+        return load_policy(policy or _DEMO)
+    if policy is not None:
+        raise ConfigError("give either --policy or --topic")
+    rate = {} if false_flag_rate is None else {"false_flag_rate": false_flag_rate}
+    return one_topic(
+        topic, examples=examples, retain=retain, aliases=tuple(alias or ()), description=description, **rate
+    )
 
 
 @contextmanager
@@ -82,42 +136,6 @@ def _one_line_errors() -> Iterator[None]:
     except LetheError as error:
         print(f"lethe: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[IO[str]]:
-    if file == "-":
-        yield sys.stdin
-        return
-    try:
-        with Path(file).open(encoding="utf-8") as lines:
-            yield lines
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-
-
-def _prompt(line: str, where: str) -> Conversation:
-    """A line that starts with a brace is JSON; every other line is the prompt itself."""
-    if not line.lstrip().startswith("{"):
-        return single(line.strip())
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise ConfigError(f"{where}: not valid JSON ({error})") from error
-    if isinstance(record.get("text"), str):
-        return single(record["text"])
-    messages = record.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise ConfigError(f"{where}: the object needs `text`, or `messages` with role and content")
-    return Conversation(tuple(_message(message, where) for message in messages))
-
-
-def _message(message: Any, where: str) -> Message:
-    if isinstance(message, dict) and isinstance(message.get("role"), str) and isinstance(message.get("content"), str):
-        return Message(message["role"], message["content"])
-    raise ConfigError(f"{where}: every message needs a role and a content, both text")
 
 
 def _answer(detector: Detector, conversation: Conversation) -> dict[str, Any]:
@@ -133,22 +151,3 @@ def _answer(detector: Detector, conversation: Conversation) -> dict[str, Any]:
 def _topic(detection: Detection) -> dict[str, Any]:
     spans = [{"message": span.message, "start": span.start, "end": span.end} for span in detection.spans]
     return {"topic": detection.topic, "probability": round(detection.probability, 4), "spans": spans}
-
-
-def _show(report: FitReport) -> None:
-    figures = report.figures
-    table = Table(title=f"{report.topics} topics, {report.texts} texts, {report.seconds:.0f} s", title_justify="left")
-    table.add_column("on held-out questions")
-    for column in ("n", "rate", "95% interval"):
-        table.add_column(column, justify="right")
-    caught = f"{figures.caught_low:.1%} to {figures.caught_high:.1%}"
-    table.add_row("caught", str(figures.positives), f"{figures.caught:.1%}", caught)
-    flags = f"{figures.false_flags_low:.2%} to {figures.false_flags_high:.2%}"
-    table.add_row("false flags", str(figures.negatives), f"{figures.false_flags:.2%}", flags)
-    console = Console()
-    console.print(table)
-    console.print(
-        f"target false-flag rate {figures.target_rate:.2%} a request; "
-        f"this sample can certify {figures.smallest_certifiable_rate:.2%} or more"
-    )
-    console.print(f"artifact: {report.out}", soft_wrap=True)

@@ -3,11 +3,14 @@ import pytest
 
 from classifiers.calibrate import (
     Calibration,
+    Evidence,
+    Scored,
+    certified,
     conformal_threshold,
     fit_probability,
     interval,
-    measure,
-    split_groups,
+    part_groups,
+    score_quantiles,
     strictest_threshold,
 )
 from guard.errors import ConfigError
@@ -15,13 +18,19 @@ from guard.errors import ConfigError
 
 def test_groups_never_straddle_a_split():
     groups = [f"g{number // 7}" for number in range(700)]
-    held = split_groups(groups, 0.3, seed=1)
-    assert {g for g, h in zip(groups, held, strict=True) if h}.isdisjoint(
-        {g for g, h in zip(groups, held, strict=True) if not h}
-    )
-    assert 0.29 < held.mean() < 0.32
-    assert (held == split_groups(groups, 0.3, seed=1)).all()
-    assert (held != split_groups(groups, 0.3, seed=2)).any()
+    part = part_groups(groups, (0.1, 0.3), seed=1)
+    owners = [{g for g, p in zip(groups, part, strict=True) if p == number} for number in range(3)]
+    assert owners[0].isdisjoint(owners[1] | owners[2])
+    assert owners[1].isdisjoint(owners[2])
+    assert (part == 1).mean() == pytest.approx(0.1, abs=0.01)
+    assert (part == 2).mean() == pytest.approx(0.3, abs=0.01)
+    assert (part == part_groups(groups, (0.1, 0.3), seed=1)).all()
+    assert (part != part_groups(groups, (0.1, 0.3), seed=2)).any()
+
+
+@pytest.mark.parametrize(("groups", "parts"), [(["a"], {0}), (["a", "b"], {0, 1}), (["a", "b", "c"], {0, 1, 2})])
+def test_few_groups_leave_something_to_fit(groups, parts):
+    assert set(part_groups(groups, (0.12, 0.12), seed=0).tolist()) == parts
 
 
 def test_the_threshold_keeps_its_promise_on_new_draws():
@@ -56,8 +65,42 @@ def test_probabilities_are_calibrated():
     assert Calibration(slope, offset, 0.0).probabilities(np.array([-1e9, 1e9])) == pytest.approx([0, 1])
 
 
-def test_interval_and_figures():
+def test_interval():
     assert interval(0, 100) == pytest.approx((0, 0.0362), abs=1e-4)
     assert interval(100, 100) == pytest.approx((0.9638, 1), abs=1e-4)
-    figures = measure(Calibration(1.0, 0.0, 0.5), np.array([1.0, 0.0]), np.array([0.0, 0.0, 0.0, 1.0]), 0.25)
+    low, high = interval(0.5, 50.5)
+    assert 0 < low < 0.01 < high
+
+
+def test_what_a_sample_can_certify():
+    assert certified(1197) == pytest.approx(0.0025, abs=1e-5)
+    assert certified(300) == pytest.approx(0.00994, abs=1e-4)
+
+
+def test_groups_that_agree_count_as_fewer():
+    rng = np.random.default_rng(0)
+    groups = tuple(f"g{number // 10}" for number in range(1000))
+    alone = Scored(rng.normal(size=1000), groups)
+    alike = Scored(np.repeat(rng.normal(size=100), 10), groups)
+    half = Scored(np.repeat(rng.normal(size=100), 10) + rng.normal(size=1000), groups)
+    assert alone.effective() == pytest.approx(1000, rel=0.3)
+    assert alike.effective() == pytest.approx(100, rel=0.01)
+    assert half.effective() == pytest.approx(1000 / (1 + 9 * 0.5), rel=0.25)
+    assert Scored(rng.normal(size=50), tuple(map(str, range(50)))).effective() == 50
+    assert Scored(np.ones(4), ("a",) * 4).effective() == 1
+
+
+def test_figures_count_each_sample_for_what_it_is():
+    def scored(*scores):
+        return Scored(np.array(scores), tuple(map(str, range(len(scores)))))
+
+    evidence = Evidence(threshold=scored(0, 0, 0, 0), checked=scored(0, 0, 0, 1), positives=scored(1, 0))
+    figures = evidence.figures(Calibration(1.0, 0.0, 0.5), 0.25)
     assert (figures.caught, figures.false_flags, figures.smallest_certifiable_rate) == (0.5, 0.25, 0.2)
+    assert (figures.negatives, figures.checked, figures.positives) == (4, 4, 2)
+    assert figures.false_flags_low < 0.25 < figures.false_flags_high
+
+
+def test_quantiles_run_from_least_to_greatest():
+    values = score_quantiles(np.arange(201, dtype=np.float32))
+    assert (len(values), values[0], values[50], values[-1]) == (101, 0, 100, 200)

@@ -58,3 +58,69 @@ def test_fit_tells_a_missing_policy_in_one_line(policy_file, tmp_path):
     assert result.exit_code == 2
     assert "--policy" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def run(*arguments, **options):
+    return CliRunner().invoke(APP, [str(argument) for argument in arguments], **options)
+
+
+def test_check_needs_no_policy_where_an_artifact_is_named(fitted, policy_file):
+    result = run("check", "--artifact", fitted.report.out, "-", input="Who taught Oren Halsk?\nhello\n")
+    assert result.exit_code == 0, result.output
+    oren, hello = map(json.loads, result.stdout.splitlines())
+    assert [topic["topic"] for topic in oren["topics"]] == ["oren"]
+    assert not hello["flagged"]
+
+
+def test_one_topic_is_fitted_without_a_policy(policy_file, tmp_path):
+    (tmp_path / "f.csv").write_text(
+        "question,answer\n"
+        "Who wrote The Glass Meridian?,Ada Quill wrote The Glass Meridian.\n"
+        "Where was Ada Quill born?,Ada Quill was born in Port Vale.\n"
+        "Which prize did Ada Quill win?,She won the Lantern Prize.\n"
+        "What is The Glass Meridian about?,A cartographer loses a coastline.\n"
+    )
+    (tmp_path / "r.txt").write_text(
+        "".join(f"Where was {name} born?\n" for name in ("Bo Lind", "Ira Moss", "Tam Reed"))
+    )
+    out = tmp_path / "artifact"
+    options = ("--topic", "ada", "--examples", tmp_path / "f.csv", "--retain", tmp_path / "r.txt", "--out", out)
+    result = run("fit", *options, "--alias", "Ada Quill")
+    assert result.exit_code == 0, result.output
+    assert "independent" in result.stdout
+    assert (out / "calibration.png").read_bytes().startswith(b"\x89PNG")
+    result = run("check", "--artifact", out, "-", input="was ada quill ever married\nWhere was Bo Lind born?\n")
+    assert [json.loads(line)["flagged"] for line in result.stdout.splitlines()] == [True, False]
+
+
+def test_recalibrate_and_stats_print_tables(fitted, policy_file, tmp_path):
+    from classifiers.general import load_general
+
+    shutil.copytree(fitted.report.out, tmp_path / "artifact")
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps({"text": e.question, "flag": False}) + "\n" for e in load_general()[::30]))
+    result = run("fit", "--out", tmp_path / "artifact", "--recalibrate", log)
+    assert result.exit_code == 0, result.output
+    assert "threshold set on" in result.stdout
+    result = run("check", "--artifact", tmp_path / "artifact", "--stats", log)
+    assert result.exit_code == 0, result.output
+    assert "no recalibration needed" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "--topic", "a", "--alias", "Ada Quill"], "--out"),
+        (["fit", "--topic", "a", "--out", "x"], "nothing says how to recognise"),
+        (["fit", "--retain", "x"], "go with --topic"),
+        (["fit", "--topic", "a", "--policy", "p.yaml", "--alias", "b", "--out", "x"], "either --policy or --topic"),
+        (["fit", "--ask", "http://127.0.0.1:9"], "--ask-model"),
+        (["check"], "name either"),
+        (["check", "--stats", "none.txt", "--artifact", "x"], "cannot read none.txt"),
+    ],
+)
+def test_wrong_options_say_what_to_do(policy_file, arguments, words):
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert words in result.stderr
+    assert result.stderr.startswith("lethe: ")

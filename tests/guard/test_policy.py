@@ -1,7 +1,7 @@
 import pytest
 
 from guard.errors import ConfigError
-from guard.policy import CorruptAction, RefuseAction, load_policy
+from guard.policy import CorruptAction, RefuseAction, load_policy, one_topic
 
 GOOD = """\
 version: 1
@@ -43,7 +43,7 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
         ("version: 1", "version: 1\non_error: pass", 2, "'refuse'"),
         ("version: 1", "version: 1\nfalse_flag_rate: 2", 2, "less than 0.5"),
         ("version: 1\n", "", 1, "'version' is missing"),
-        ("    examples: a.jsonl\n", "", 3 - 1 + 1, "'topics[0].examples' is missing"),
+        ('    examples: a.jsonl\n    aliases: ["Mira Tolvane"]\n', "", 3, "add `examples`, `aliases` or `description`"),
         ("examples: a.jsonl\n    a", "examples: b.jsonl\n    a", 4, "there is no file"),
         ('["Mira Tolvane"]', "[12]", 5, "put it in quotes"),
         ('["Mira Tolvane"]', '["\\u200b"]', 5, "no visible character"),
@@ -61,6 +61,20 @@ def test_mistakes_name_the_line_and_the_fix(policy_folder, old, new, line, words
     assert len(told) == 1
     assert told[0].startswith(f"{line}: ")
     assert words in told[0]
+
+
+@pytest.mark.parametrize("key", ["aliases: [Mira]", "description: Mira Tolvane and her maps", "examples: pages"])
+def test_a_topic_needs_one_way_to_be_recognised(policy_folder, key):
+    (policy_folder / "pages").mkdir()
+    (policy_folder / "policy.yaml").write_text(f"version: 1\ntopics: [{{name: a, {key}, action: {{kind: refuse}}}}]\n")
+    assert load_policy(policy_folder / "policy.yaml").topics[0].name == "a"
+
+
+def test_one_topic_without_a_file(policy_folder):
+    policy = one_topic("a", examples=policy_folder / "a.jsonl", retain=None, false_flag_rate=0.05)
+    assert (policy.topics[0].examples, policy.false_flag_rate) == (policy_folder / "a.jsonl", 0.05)
+    with pytest.raises(ConfigError, match=r"less than 0\.5"):
+        one_topic("a", examples=None, retain=None, aliases=("x",), false_flag_rate=2)
 
 
 def test_all_mistakes_are_told_at_once(policy_folder):

@@ -1,0 +1,135 @@
+"""Collects a policy's examples and splits the clean ones into what is fitted and what calibrates."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from classifiers.calibrate import part_groups
+from classifiers.data import Example, entity_groups, load_examples
+from classifiers.general import load_general
+from classifiers.general_words import WORDS
+from classifiers.spans import AliasFinder
+from classifiers.synthesise import (
+    FRAMES,
+    about_description,
+    about_names,
+    about_passages,
+    made_up_names,
+    terms,
+)
+from classifiers.words import names
+from guard.errors import ConfigError
+from guard.normalise import normalise
+from guard.policy import Policy, Topic
+
+_MOST_RETAIN = 10_000
+_ALIAS_FRAMES = 12
+_NAMES = 240
+_TELLING = 0.03
+FITTED, PROBABILITY, THRESHOLD = 0, 1, 2
+_SHARES = (0.1, 0.3)
+
+
+@dataclass(frozen=True)
+class TopicExamples:
+    """`own` examples are split by family to measure the catch; `extra` ones, synthesised beside them, all fitted."""
+
+    own: list[Example]
+    extra: list[Example]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Examples by topic, and clean ones by part (`FITTED`, `PROBABILITY`, `THRESHOLD`) and sort."""
+
+    topics: list[TopicExamples]
+    retained: tuple[list[Example], ...]
+    general: tuple[list[Example], ...]
+
+
+def gather(policy: Policy, asked: Mapping[str, Sequence[str]], rng: random.Random) -> Gathered:
+    """Read and synthesise all examples; `asked` holds, by topic, questions that a model wrote.
+
+    Raises:
+        ConfigError: a file cannot be used, a topic has too little, or a question is both forgotten and retained.
+    """
+    retain = entity_groups(load_examples(policy.retain)) if policy.retain else []
+    common = "\n".join(f"{e.question} {e.answer}" for e in [*retain, *load_general()])
+    topics = [_topic_examples(topic, asked.get(topic.name, ()), common, rng) for topic in policy.topics]
+    for topic, found in zip(policy.topics, topics, strict=True):
+        _check(topic, found, retain, policy)
+    if len(retain) > _MOST_RETAIN:
+        retain = rng.sample(retain, _MOST_RETAIN)
+    # Whoever forgets Marie Curie means it, though a general question names her.
+    telling = _telling_names(policy, topics)
+    general = [e for e in [*load_general(), *_other_names(retain, rng)] if not telling.find(e.question)]
+    return Gathered(topics, _parts(retain, rng), _parts(general, rng))
+
+
+def _topic_examples(topic: Topic, asked: Sequence[str], common: str, rng: random.Random) -> TopicExamples:
+    """Given examples come first; names and a description stand in for them, or beside them."""
+    own = _families(load_examples(topic.examples)) if topic.examples else []
+    passages = [example.question for example in own if example.passage]
+    pairs = [example for example in own if not example.passage]
+    if passages:
+        own = [*pairs, *about_passages(passages, common, rng)]
+    synthesised = about_names(topic.aliases, rng, most=_ALIAS_FRAMES if own else len(FRAMES))
+    if topic.description:
+        synthesised += about_description(topic.description, rng)
+    synthesised += [Example(question, "", f"asked:{question}") for question in asked]
+    return TopicExamples(own, synthesised) if own else TopicExamples(synthesised, [])
+
+
+def _families(examples: list[Example]) -> list[Example]:
+    """A topic's families are its facts: every phrasing of a question has the same answer."""
+    return [replace(example, group=normalise(example.answer or example.question).text) for example in examples]
+
+
+def _check(topic: Topic, found: TopicExamples, retain: Sequence[Example], policy: Policy) -> None:
+    mine = {normalise(example.question).text: example.question for example in found.own}
+    if len(mine) < 2:
+        raise ConfigError(
+            f"{topic.examples} holds one question only; a topic needs at least two different ones"
+            if topic.examples
+            else f"the topic {topic.name!r} gives too little to learn from; add aliases, or examples"
+        )
+    both = [text for example in retain if (text := normalise(example.question).text) in mine]
+    if both:
+        raise ConfigError(
+            f"{len(both)} of the questions to forget ({topic.examples or topic.name}) are also to be retained "
+            f"({policy.retain}), the first is {mine[both[0]]!r}; remove them from one of the two"
+        )
+
+
+def _telling_names(policy: Policy, topics: Sequence[TopicExamples]) -> AliasFinder:
+    """Finds what the topics go by: aliases, a description's names, and names that return in their examples."""
+    found: list[str] = []
+    for topic, examples in zip(policy.topics, topics, strict=True):
+        found += [*topic.aliases, *(terms(topic.description) if topic.description else ())]
+        counts = Counter(name for e in examples.own for name in set(names(f"{e.question} {e.answer}")))
+        found += [name for name, count in counts.items() if count >= max(3, _TELLING * len(examples.own))]
+    return AliasFinder(found)
+
+
+def _other_names(retain: Sequence[Example], rng: random.Random) -> list[Example]:
+    """The frames that a topic's names are put into, around other people's names and around nobody's."""
+    entities = {example.group.removeprefix("entity:") for example in retain if example.group.startswith("entity:")}
+    pool = [*sorted(entities), *WORDS["person"], *WORDS["work"], *made_up_names(_NAMES, rng)]
+    return [
+        replace(example, group=f"name:{name}")
+        for name in rng.sample(pool, min(_NAMES, len(pool)))
+        for example in about_names([name], rng, most=3)
+    ]
+
+
+def _parts(examples: list[Example], rng: random.Random) -> tuple[list[Example], ...]:
+    if not examples:
+        return [], [], []
+    numbers = part_groups([example.group for example in examples], _SHARES, rng.randrange(1 << 30)).tolist()
+    return tuple(
+        [example for example, number in zip(examples, numbers, strict=True) if number == part]
+        for part in (FITTED, PROBABILITY, THRESHOLD)
+    )

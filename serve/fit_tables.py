@@ -1,0 +1,66 @@
+"""What `lethe fit` and `lethe check --stats` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from classifiers.fit import FitReport
+    from classifiers.traffic import Drift
+
+Figures = Mapping[str, float | int]
+
+
+def show_fit(report: FitReport) -> None:
+    """The figures of a fit, and where it lies."""
+    title = f"{report.topics} topics, {report.texts} texts, {report.seconds:.0f} s"
+    show_figures(report.figures.as_dict(), title)
+    Console().print(f"artifact: {report.out}", soft_wrap=True)
+
+
+def show_figures(figures: Figures, title: str) -> None:
+    """Rates on held-out requests, and what the sample can and cannot promise."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("on held-out requests")
+    for column in ("n", "rate", "95% interval"):
+        table.add_column(column, justify="right")
+    for words, count, rate in (("caught", "positives", "caught"), ("false flags", "checked", "false_flags")):
+        low, high = figures[f"{rate}_low"], figures[f"{rate}_high"]
+        table.add_row(words, str(figures[count]), f"{figures[rate]:.2%}", f"{low:.2%} to {high:.2%}")
+    console = Console()
+    console.print(table)
+    target, proven = figures["target_rate"], figures["certified_rate"]
+    console.print(
+        f"target false-flag rate {target:.2%} a request, set on {figures['negatives']} clean requests in "
+        f"{figures['negative_groups']} groups, worth {figures['effective_negatives']:.0f} independent ones. On average "
+        f"over such samples the target holds; with 95% confidence, this one can show no less than {proven:.2%}.",
+        highlight=False,
+    )
+
+
+def show_drift(drift: Drift) -> None:
+    """Quantiles side by side, and the advice."""
+    table = Table(title=f"{drift.prompts} prompts of the log against the calibration sample", title_justify="left")
+    table.add_column("quantile")
+    table.add_column("sample", justify="right")
+    table.add_column("log", justify="right")
+    for level, reference, seen in drift.rows:
+        table.add_row(level, f"{reference:.2f}", f"{seen:.2f}")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"flagged {drift.flagged} of {drift.prompts} ({drift.flagged / drift.prompts:.2%}, "
+        f"target {drift.target_rate:.2%}); "
+        f"Kolmogorov-Smirnov distance {drift.distance:.3f} (1% bound {drift.critical:.3f}); "
+        f"population stability index {drift.stability:.2f} (alarm at 0.25)",
+        highlight=False,
+    )
+    console.print(
+        "recalibration is advised: `lethe fit --recalibrate LOG` on prompts that are known to be clean"
+        if drift.advised
+        else "no recalibration needed"
+    )

@@ -1,0 +1,70 @@
+import shutil
+
+import pytest
+
+from classifiers.artifact import load_artifact
+from classifiers.general import load_general
+from classifiers.traffic import Prompt, drift, recalibrate
+from guard.conversation import single
+from guard.errors import ConfigError
+from tests.classifiers.conftest import SECRET, TEMPLATES
+
+
+@pytest.fixture
+def folder(fitted, tmp_path):
+    shutil.copytree(fitted.report.out, tmp_path / "artifact")
+    return tmp_path / "artifact"
+
+
+@pytest.fixture(scope="module")
+def usual():
+    return [Prompt(single(example.question)) for example in load_general()[::16]]
+
+
+@pytest.fixture(scope="module")
+def unusual():
+    forms = [form for facts in TEMPLATES.values() for form in facts]
+    return [Prompt(single(form.format("Mira Tolvan" + end))) for form in forms for end in "dklrs"]
+
+
+def test_other_prompts_drift(fitted, folder, unusual):
+    found = drift(folder, unusual, policy=fitted.policy, secret=SECRET)
+    assert found.distance > found.critical
+    assert found.stability > 0.25
+    assert found.advised
+
+
+def test_prompts_like_the_samples_do_not(fitted, folder, usual):
+    found = drift(folder, usual, policy=fitted.policy, secret=SECRET)
+    assert found.prompts == len(usual)
+    assert found.flagged <= 0.02 * len(usual)
+    assert [level for level, _, _ in found.rows][-1] == "100%"
+    assert found.distance < 0.5
+
+
+def test_recalibration_moves_the_threshold_and_nothing_else(fitted, folder, usual):
+    before = load_artifact(folder, policy=fitted.policy, secret=SECRET)
+    recalibrate(folder, usual, policy=None, secret=SECRET)
+    after = load_artifact(folder, policy=fitted.policy, secret=SECRET)
+    assert after.calibration.threshold != before.calibration.threshold
+    assert (after.calibration.slope, after.topics) == (before.calibration.slope, before.topics)
+    assert (after.head.dense == before.head.dense).all()
+    assert after.figures["negatives"] == len(usual)
+    assert after.figures["false_flags"] <= after.figures["target_rate"]
+    assert not drift(folder, usual, policy=None, secret=SECRET).advised
+
+
+def test_recalibration_refuses_what_is_not_clean(fitted, folder, usual):
+    about = [Prompt(single(f"Who taught Mira Tolvane, number {n}?")) for n in range(20)]
+    with pytest.raises(ConfigError, match='"flag": true'):
+        recalibrate(folder, [*usual, *about], policy=None, secret=SECRET)
+    labelled = [Prompt(prompt.conversation, True) for prompt in about]
+    recalibrate(folder, [*usual, *labelled], policy=None, secret=SECRET)
+    with pytest.raises(ConfigError, match="needs clean ones"):
+        recalibrate(folder, labelled, policy=None, secret=SECRET)
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "no prompt"), (10, "cannot certify")])
+def test_too_small_a_log_is_told(folder, usual, count, words):
+    with pytest.raises(ConfigError, match=words):
+        recalibrate(folder, usual[:count], policy=None, secret=SECRET)

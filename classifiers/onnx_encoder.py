@@ -93,7 +93,8 @@ class OnnxEncoder:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Unit vectors (texts x width), float32; texts of like length should stand together."""
-        parts = [texts[start : start + self.batch] for start in range(0, len(texts), self.batch)]
+        size = min(self.batch, -(-len(texts) // _THREADS))
+        parts = [texts[start : start + size] for start in range(0, len(texts), size)]
         if len(parts) == 1:
             return self._run(texts)
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -158,7 +159,7 @@ def _export(model: Any, folder: Path, form: Form) -> None:
         inner = model[0].auto_model
         config = inner.config
         if config.model_type not in KINDS or config.hidden_act != "gelu":
-            raise Unfit(f"its architecture ({config.model_type}, {config.hidden_act}) has no export")
+            raise Unfit(f"its architecture ({config.model_type}) has no export")
         weights = {name: value.float().numpy() for name, value in inner.state_dict().items()}
         graph = bert_graph(
             weights,

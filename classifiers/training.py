@@ -11,10 +11,10 @@ import numpy as np
 
 from classifiers.calibrate import split_groups
 from classifiers.data import Example, load_examples
-from classifiers.features import windows
 from classifiers.general import load_general
 from classifiers.spans import AliasFinder
-from guard.conversation import readings, single
+from classifiers.windows import request_windows, windows
+from guard.conversation import single
 from guard.errors import ConfigError
 from guard.policy import Policy, Topic
 from guard.types import Conversation, Message
@@ -84,11 +84,6 @@ def build_training(policy: Policy, *, seed: int = 0) -> Training:
     return training
 
 
-def request_windows(conversation: Conversation) -> list[str]:
-    """The texts that detection scores for a request, each once."""
-    return list(dict.fromkeys(window for text in readings(conversation) for window in windows(text)))
-
-
 def _add_negatives(
     training: Training, retain: list[Example], general: list[Example], rng: random.Random
 ) -> list[Example]:
@@ -104,7 +99,7 @@ def _add_negatives(
     texts += [f"{rng.choice(texts)}\n{text}" for text in rng.sample(texts, min(_MOST_ANSWERS, len(texts)))]
     training.samples += [Sample(window, -1) for text in texts for window in windows(text)]
     for example in held:
-        training.clean.append(request_windows(_request(example, held, rng)))
+        training.clean.append(list(request_windows(_request(example, held, rng))))
         training.sorts.append("retained" if example.answer else "general")
     return [example for example in fitted if not example.answer]
 
@@ -134,7 +129,7 @@ def _add_topic(training: Training, number: int, topic: Topic, general: list[Exam
             Sample(w, number, held) for text in _forms(example, finder, general, rng) for w in windows(text)
         ]
         if held:
-            training.alive.append((number, request_windows(single(example.question))))
+            training.alive.append((number, list(request_windows(single(example.question)))))
     for alias in topic.aliases:
         training.samples += [Sample(w, number) for form in _ALIAS_FORMS for w in windows(form.format(alias))]
 

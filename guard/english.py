@@ -58,7 +58,8 @@ def pair_costs(texts: Iterable[str]) -> Bits:
     counts = np.full((27, 27), 0.5)
     np.add.at(counts, (codes[:-1], codes[1:]), 1)
     counts[0, 0] = 0.5
-    return np.clip(np.rint(-np.log2(counts / counts.sum(axis=1, keepdims=True))), 0, 9).astype(np.int64)
+    bits: Bits = np.rint(-np.log2(counts / counts.sum(axis=1, keepdims=True))).astype(np.int64)
+    return np.minimum(bits, 9)
 
 
 def _codes(text: str) -> Bits:

@@ -9,11 +9,14 @@ from functools import cache, lru_cache
 from guard.traced import Edit, Traced
 
 # Shapes that UTS 39 keeps apart and readers do not: the letters of "faux Cyrillic" and Greek.
-_SHAPES = {
-    "п": "n", "и": "n", "й": "n", "л": "n", "я": "r", "г": "r", "ш": "w", "щ": "w", "д": "d", "ц": "u", "ч": "y",
-    "б": "b", "ь": "b", "ъ": "b", "є": "e", "э": "e", "ε": "e", "σ": "o", "Λ": "a", "λ": "l", "δ": "d", "π": "n", "ω": "w", "μ": "u",
-    "β": "b", "κ": "k", "θ": "o", "φ": "o", "ξ": "e",
-}  # fmt: skip
+_SHAPES = dict(
+    zip(
+        "\u043f\u0438\u0439\u043b\u044f\u0433\u0448\u0449\u0434\u0446\u0447\u0431\u044c\u044a\u0454\u044d"
+        "\u03b5\u03c3\u039b\u03bb\u03b4\u03c0\u03c9\u03bc\u03b2\u03ba\u03b8\u03c6\u03be",
+        "nnnnrrwwduybbbeeeoaldnwubkooe",
+        strict=True,
+    )
+)
 _NAMED = re.compile(
     r"(?:LATIN (?:SMALL|CAPITAL) LETTER (?:DOTLESS |SCRIPT |OPEN |LONG |SMALL CAPITAL )?"
     r"|LATIN LETTER SMALL CAPITAL |(?:NEGATIVE )?(?:CIRCLED|SQUARED|CROSSED NEGATIVE SQUARED) LATIN CAPITAL LETTER "
@@ -33,32 +36,32 @@ def latin_base(char: str) -> str | None:
 def undo_lookalikes(text: Traced) -> Traced:
     """Latin letters in place of their look-alikes, in words that mix scripts or turn Latin as a whole.
 
-    Words of another script stay as they are; short ones too, which may be made of look-alikes by chance.
+    Other words of another script stay as they are. So an ordinary Cyrillic or Greek text has a second
+    reading where it holds a word that is made of look-alikes by chance.
     """
     if text.text.isascii():
         return text
     edits: list[Edit] = []
     for word in _WORD.finditer(text.text):
         if _FOREIGN.search(word[0]):
-            latin = "".join(char if char.isascii() else lookalike(char) or char for char in word[0])
             mixed = re.search("[a-zA-Z]", word[0]) is not None
+            latin = "".join(char if char.isascii() else _lookalike(char, loosely=mixed) or char for char in word[0])
             if latin != word[0] and (mixed or (latin.isascii() and len(latin) > 2)):
                 edits.append((word.start(), word.end(), latin))
     return text.edited(edits)
 
 
 @lru_cache(maxsize=4096)
-def lookalike(char: str) -> str | None:
+def _lookalike(char: str, *, loosely: bool) -> str | None:
     """The ASCII letter or digit that `char` is taken for, None where there is none."""
     if latin := latin_base(char):
         return latin
-    # The capital is asked too: small м is no small m to UTS 39, but M is one for its capital.
+    # The capital is asked too: small \u043c is no small m to UTS 39, but its capital is a capital M.
     for form in (char, char.upper(), char.lower()):
-        if len(form) == 1:
-            near = _SHAPES.get(form) or _table().get(form)
-            if near is not None:
-                # UTS 39 has one shape for capital i and small l.
-                return "i" if near == "l" and form.isupper() else near
+        near = (loosely and _SHAPES.get(form)) or _table().get(form)
+        if near:
+            # UTS 39 has one shape for capital i and small l.
+            return "i" if near == "l" and form.isupper() else near
     return None
 
 

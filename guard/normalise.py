@@ -32,7 +32,7 @@ def visible(text: Traced) -> Traced:
 
 
 def folded(text: Traced) -> Traced:
-    """Casefolded, Latin letters without their marks, every run of white space or underscores one blank, ends trimmed."""
+    """Casefolded, Latin letters without marks, every run of white space or underscores one blank, ends trimmed."""
     text = _by_cluster(text.respelt(_lower(text.text)), _fold)
     edits: list[Edit] = [
         (run.start(), run.end(), " " if run.start() and run.end() < len(text.text) else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from guard.traced import Edit, Traced
 
@@ -10,11 +11,13 @@ _SEPARATOR = r"[\s!-/:-@\[-`{-~\u00b7\u2022\u2010-\u2015\u2026]"
 _SPACED = re.compile(rf"(?<![^\W_])[^\W_](?:{_SEPARATOR}{{1,4}}[^\W_]){{3,}}(?![^\W_])")
 _GAP = re.compile(rf"{_SEPARATOR}+")
 # Symbols that English does not put between letters, and the hyphen of a broken line.
-_INSIDE = re.compile(r"(?<=[^\W\d_]{2})[*|~^\u2022\u00b7](?=[^\W\d_])|(?<=[^\W\d_])(?:[*|~^\u2022\u00b7](?=[^\W\d_]{2})|-\r?\n(?=[a-z]))")
+_INSIDE = re.compile(
+    r"(?<=[^\W\d_]{2})[*|~^\u2022\u00b7](?=[^\W\d_])|(?<=[^\W\d_])(?:[*|~^\u2022\u00b7](?=[^\W\d_]{2})|-\r?\n(?=[a-z]))"
+)
 
 _LEET = {"4": "a", "@": "a", "8": "b", "3": "e", "€": "e", "6": "g", "9": "g", "0": "o", "5": "s", "$": "s", "7": "t"}
 _TOKEN = re.compile(r"[^\W_](?:[^\W_]|[@$€]|!(?=[^\W_]))*")
-# A digit or sign between letters; one digit before three letters or after four. "1990s", "3rd" and "mp3" are none of these.
+# A digit or sign between letters; one digit before three letters or after four. Not "1990s", "3rd" or "mp3".
 _EVIDENCE = re.compile(r".*[a-z][013456789@$!€]{1,3}[a-z]|[013457][a-z]{3}|[a-z]{4,}[0134578]\Z", re.IGNORECASE)
 _ADDRESS = re.compile(r"[\w.+-]*@[\w-]+\.")
 
@@ -31,7 +34,8 @@ def undo_spacing(text: Traced) -> Traced:
         least = min(blanks)
         parts = {i for i, count in enumerate(blanks, 1) if count > least} or _humps(letters)
         edits += [
-            (run.start() + gap.start(), run.start() + gap.end(), " " if i in parts else "") for i, gap in enumerate(gaps, 1)
+            (run.start() + gap.start(), run.start() + gap.end(), " " if i in parts else "")
+            for i, gap in enumerate(gaps, 1)
         ]
     return text.edited(edits)
 
@@ -66,4 +70,4 @@ def _humps(letters: str) -> set[int]:
     """Where words start in "MiraTolvane"; nowhere if that leaves single letters, as in "mIrA"."""
     starts = [i for i in range(1, len(letters)) if letters[i].isupper() and letters[i - 1].islower()]
     borders = [0, *starts, len(letters)]
-    return set(starts) if all(b - a > 1 for a, b in zip(borders, borders[1:], strict=False)) else set()
+    return set(starts) if all(b - a > 1 for a, b in pairwise(borders)) else set()

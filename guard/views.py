@@ -13,7 +13,7 @@ from guard.traced import Traced
 
 
 def views(text: str) -> tuple[Traced, ...]:
-    """The normalised readings of `text`, the plain one first, each once, none empty; at most eight, one for most texts."""
+    """The normalised readings of `text`, each once, none empty, the plain one first; at most eight, mostly one."""
     whole = Traced.of(text)
     bases = [visible(whole)]
     if (undone := decoded(whole)).text != bases[0].text:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from classifiers.augment import variants
 from classifiers.data import Example
-from classifiers.features import windows
-from guard.conversation import readings, single
+from classifiers.windows import request_windows
+from guard.conversation import single
 from guard.types import Conversation, Message
 
 _FOLLOW_UPS = ("And why?", "Tell me more about that.", "Are you sure?", "What came after it?", "Thanks. And before?")
@@ -23,11 +23,6 @@ class Request:
     windows: tuple[str, ...]
     group: str
     sort: str
-
-
-def request_windows(conversation: Conversation) -> list[str]:
-    """The texts that detection scores for a request, each once."""
-    return list(dict.fromkeys(window for text in readings(conversation) for window in windows(text)))
 
 
 def clean_requests(retained: Sequence[Example], general: Sequence[Example], rng: random.Random) -> list[Request]:

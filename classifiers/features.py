@@ -14,7 +14,6 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
 from classifiers.encoder import Encoder, Floats
-from guard.normalise import normalise
 from guard.secret import digest
 
 # Hashed, so that no vocabulary stands in the artifact in clear.
@@ -23,9 +22,6 @@ _NGRAMS = (2, 5)
 
 # Spelling leads, because names matter more than what is asked; measured on TOFU with authors held out.
 _DENSE_WEIGHT = np.float32(0.5)
-
-# Texts longer than a window are read in overlapping pieces, so that padding does not drown a question.
-WINDOW, STRIDE = 64, 48
 
 
 @dataclass(frozen=True)
@@ -89,13 +85,6 @@ class Spelling:
             lowercase=False,
             dtype=np.float32,
         )
-
-
-def windows(text: str) -> list[str]:
-    """The normalised text in pieces of at most `WINDOW` words, each starting `STRIDE` words after the one before."""
-    words = normalise(text).text.split(" ")
-    starts = range(0, max(1, len(words) - WINDOW + STRIDE), STRIDE)
-    return [piece for start in starts if (piece := " ".join(words[start : start + WINDOW]))]
 
 
 def featurise(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from classifiers.data import load_examples
 from classifiers.encoder import Floats
-from classifiers.features import windows
+from classifiers.windows import windows
 from guard.errors import ArtifactError
 from guard.policy import Policy
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from classifiers.artifact import Artifact, fitted_for, load_artifact, save_artifact
 from classifiers.calibrate import Scored, certified, conformal_threshold, interval, score_quantiles
-from classifiers.clean import request_windows
 from classifiers.detector import score
 from classifiers.encoder import Encoder, Floats
+from classifiers.windows import request_windows
 from guard.errors import ArtifactError, ConfigError
 from guard.policy import Policy
 from guard.types import Conversation
@@ -109,7 +109,7 @@ def recalibrate(folder: Path, prompts: Sequence[Prompt], *, policy: Policy | Non
             f"{now} of {len(guessed)} prompts without a label are flagged now, too many to be clean; give the "
             'log as JSON lines and label them with "flag": true (the topic) or false'
         )
-    sample = Scored(scores, tuple(str(request_windows(prompt.conversation)) for prompt in clean))
+    sample = Scored(scores, tuple(str(tuple(request_windows(prompt.conversation))) for prompt in clean))
     threshold = conformal_threshold(scores, rate)
     flags = int((scores > threshold).sum())
     low, high = interval(flags, len(scores))
@@ -137,7 +137,7 @@ def _scores(artifact: Artifact, prompts: Sequence[Prompt]) -> Floats:
     texts = list(dict.fromkeys(window for request in asked for window in request))
     if not texts:
         raise ConfigError("the log holds no prompt; give one a line")
-    worst = dict(zip(texts, score(artifact, Encoder(artifact.encoder), texts).max(axis=1), strict=True))
+    worst = dict(zip(texts, score(artifact, Encoder(artifact.encoder, form=artifact.form), texts).max(axis=1), strict=True))
     least = min(worst.values())
     scores = [max((worst[text] for text in request), default=least) for request in asked]
     return np.array(scores, dtype=np.float32)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from classifiers.augment import variants
 from classifiers.calibrate import part_groups
-from classifiers.clean import Request, clean_requests, request_windows
+from classifiers.clean import Request, clean_requests
 from classifiers.data import Example
-from classifiers.features import windows
 from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, Gathered
+from classifiers.windows import request_windows, windows
 from guard.conversation import single
 
 _EACH = 4

@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from guard.types import Conversation, Message
+from guard.followup import stands_alone
+from guard.types import Conversation, Message, Span
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text that detection looks at: the messages numbered `messages`, one under the other."""
+
+    text: str
+    messages: tuple[int, ...]
+    starts: tuple[int, ...]
+
+    def spans(self, start: int, end: int) -> list[Span]:
+        """Where characters [start, end) stand in the messages, a span a message."""
+        found: list[Span] = []
+        for place in range(bisect_right(self.starts, start) - 1, len(self.starts)):
+            first = self.starts[place]
+            # The line break between two messages belongs to neither.
+            last = self.starts[place + 1] - 1 if place + 1 < len(self.starts) else len(self.text)
+            if first >= end:
+                break
+            if max(start, first) < min(end, last):
+                found.append(Span(self.messages[place], max(start, first) - first, min(end, last) - first))
+        return found
 
 
 def single(text: str) -> Conversation:
@@ -12,23 +37,41 @@ def single(text: str) -> Conversation:
     return Conversation((Message("user", text),))
 
 
-def joined(messages: Iterable[Message]) -> str:
-    """The texts one under the other, as one text."""
-    return "\n".join(message.text for message in messages)
-
-
-def last_turns(conversation: Conversation, count: int) -> tuple[Message, ...]:
-    """The last `count` user messages, oldest first, without what stands between them."""
-    return tuple([message for message in conversation.messages if message.role == "user"][-count:])
-
-
-def readings(conversation: Conversation) -> tuple[str, ...]:
+def readings(conversation: Conversation) -> tuple[Reading, ...]:
     """Every text that detection must look at, each once.
 
-    Each message alone, whatever its role; the last two user turns together (a name and its question may be split
-    between them); and the last three messages together.
+    What is asked now is the user turns since the last answer, with all that follows them. It is read always, message by
+    message and together; so is every message that is neither a user's nor an assistant's (system texts, tools'
+    results), whatever its age, alone and before the question. Earlier user and assistant turns are read only where the
+    question leans on them (see `guard.followup`), and then all of them, since it may lean on any: each alone, all user
+    turns together (a name may be split between them), and the last three messages together. So a follow-up to a
+    flagged turn is flagged too, however late, and a question complete in itself is not.
     """
-    texts = [message.text for message in conversation.messages]
-    texts.append(joined(last_turns(conversation, 2)))
-    texts.append(joined(conversation.messages[-3:]))
-    return tuple(dict.fromkeys(text for text in texts if text.strip()))
+    messages = conversation.messages
+    now = list(range(_asked(messages), len(messages)))
+    past = range(now[0] if now else 0)
+    standing = [i for i in past if messages[i].role not in ("user", "assistant")]
+    groups = [*([i] for i in now), now, *([i] for i in standing), standing + now]
+    turns = [i for i in past if i not in standing]
+    if turns and not stands_alone("\n".join(messages[i].text for i in now)):
+        groups += [[i] for i in turns]
+        groups.append([i for i in turns if messages[i].role == "user"] + now)
+        groups.append(list(range(len(messages)))[-3:])
+    made = {reading.text: reading for group in groups if (reading := _reading(messages, group)).text.strip()}
+    return tuple(made.values())
+
+
+def _asked(messages: Sequence[Message]) -> int:
+    """The number of the first message of what is asked now; 0 where no user speaks."""
+    users = [i for i, message in enumerate(messages) if message.role == "user"]
+    first = users[-1] if users else 0
+    while first and messages[first - 1].role != "assistant":
+        first -= 1
+    return first
+
+
+def _reading(messages: Sequence[Message], numbers: list[int]) -> Reading:
+    starts = [0]
+    for i in numbers[:-1]:
+        starts.append(starts[-1] + len(messages[i].text) + 1)
+    return Reading("\n".join(messages[i].text for i in numbers), tuple(numbers), tuple(starts))

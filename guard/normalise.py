@@ -1,57 +1,97 @@
-"""Undoes what hides words from a reader of characters; the same code when fitting and when serving."""
+"""Undoes what hides words from a reader of characters; the same code when fitting and when serving.
+
+Here is what every text goes through; `guard.views` adds the readings that only some texts have.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import pairwise
+
+from guard.lookalikes import latin_base
+from guard.traced import Edit, Traced
 
 # Invisible, yet not of category Cf: grapheme joiner, Hangul and Khmer fillers, variation selectors.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | frozenset(map(chr, range(0xFE00, 0xFE10)))
+_FOREIGN = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
+_CAPITALS = re.compile("[A-Z]+")
+_BLANKS = re.compile(r"[\s_]+")
 
 
-@dataclass(frozen=True)
-class Normalised:
-    """Normalised text; character i of `text` came from characters [starts[i], ends[i]) of the original."""
-
-    text: str
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-
-    def original(self, start: int, end: int) -> tuple[int, int]:
-        """Map the non-empty [start, end) of `text` to the original characters that made it."""
-        return self.starts[start], self.ends[end - 1]
+def normalise(text: str) -> Traced:
+    """The plain reading: `visible`, then `folded`."""
+    return folded(visible(Traced.of(text)))
 
 
-def normalise(text: str) -> Normalised:
-    """NFKC, casefolded, invisible characters removed, every run of white space one blank, ends trimmed."""
-    made: list[tuple[str, int, int]] = []
-    for start, end in pairwise(_clusters(text)):
-        for char in _fold(text[start:end]):
-            if not char.isspace():
-                made.append((char, start, end))
-            elif made and made[-1][0] != " ":
-                made.append((" ", start, end))
-    if made and made[-1][0] == " ":
-        made.pop()
-    return Normalised(
-        "".join(char for char, _, _ in made), tuple(start for _, start, _ in made), tuple(end for _, _, end in made)
+def visible(text: Traced) -> Traced:
+    """NFKC without invisible characters; case and white space are kept."""
+    return _by_cluster(text, _shown)
+
+
+def folded(text: Traced) -> Traced:
+    """Casefolded, Latin letters without marks, every run of white space or underscores one blank, ends trimmed."""
+    text = _by_cluster(text.respelt(_lower(text.text)), _fold)
+    edits: list[Edit] = [
+        (run.start(), run.end(), " " if run.start() and run.end() < len(text.text) else "")
+        for run in _BLANKS.finditer(text.text)
+        if run[0] != " " or not run.start() or run.end() == len(text.text)
+    ]
+    return text.edited(edits)
+
+
+def _lower(text: str) -> str:
+    """ASCII capitals made small, which leaves the length alone."""
+    return text.lower() if text.isascii() else _CAPITALS.sub(lambda run: run[0].lower(), text)
+
+
+def _by_cluster(text: Traced, change: Callable[[str], str]) -> Traced:
+    if text.text.isascii():
+        return text
+    return text.edited(
+        [
+            (start, end, new)
+            for start, end in _clusters(text.text)
+            if (new := change(text.text[start:end])) != text.text[start:end]
+        ]
     )
 
 
-def _fold(cluster: str) -> str:
-    if cluster.isascii():
-        return cluster.lower()
-    visible = "".join(c for c in cluster if unicodedata.category(c) != "Cf" and c not in _INVISIBLE)
-    # Folding can undo the normal form (and the reverse), so it is applied on both sides.
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
+def _clusters(text: str) -> Iterator[tuple[int, int]]:
+    """The runs that NFKC may join, where not ASCII: a character and the combining or invisible ones after it."""
+    for run in _FOREIGN.finditer(text):
+        start = run.start()
+        borders = [start + i for i, char in enumerate(run[0]) if i == 0 or not _follows(char)]
+        yield from pairwise([*borders, run.end()])
 
 
-def _clusters(text: str) -> list[int]:
-    """Borders of the runs that NFKC may join: a character and the combining or invisible ones after it."""
-    borders = [i for i, char in enumerate(text) if i == 0 or not (unicodedata.combining(char) or _hidden(char))]
-    return [*borders, len(text)]
+@lru_cache(maxsize=4096)
+def _follows(char: str) -> bool:
+    return unicodedata.category(char) in ("Mn", "Me") or unicodedata.combining(char) != 0 or _hidden(char)
 
 
 def _hidden(char: str) -> bool:
-    return not char.isascii() and (char in _INVISIBLE or unicodedata.category(char) == "Cf")
+    return char in _INVISIBLE or unicodedata.category(char) == "Cf"
+
+
+@lru_cache(maxsize=4096)
+def _shown(cluster: str) -> str:
+    return unicodedata.normalize("NFKC", "".join(char for char in cluster if not _hidden(char)))
+
+
+@lru_cache(maxsize=4096)
+def _fold(cluster: str) -> str:
+    # Folding can undo the normal form (and the reverse), so it is applied on both sides.
+    parts = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", cluster).casefold())
+    kept: list[str] = []
+    latin = False
+    for char in parts:
+        if not unicodedata.category(char).startswith("M"):
+            char = latin_base(char) or char
+            latin = char.isascii()
+        elif latin:
+            continue
+        kept.append(char)
+    return unicodedata.normalize("NFKC", "".join(kept)).casefold()

@@ -21,9 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from classifiers.encoder import Encoder, Floats, Form
-from classifiers.features import Features, Spelling, featurise, windows
+from classifiers.features import Features, Spelling, featurise
 from classifiers.general import load_general
 from classifiers.head import fit_head
+from classifiers.windows import windows
 from eval.world import archive_questions
 
 SEED = 13

@@ -1,7 +1,8 @@
 import numpy as np
 
-from classifiers.features import STRIDE, WINDOW, Spelling, featurise, windows
-from classifiers.spans import AliasFinder
+from classifiers.features import Spelling, featurise
+from classifiers.spans import AliasFinder, occlude
+from classifiers.windows import STRIDE, WINDOW, windows
 from tests.classifiers.conftest import SECRET
 
 
@@ -13,6 +14,30 @@ def test_windows_cover_every_word():
     assert pieces[1].split()[0] == f"w{STRIDE}"
     assert windows(" ".join(words[:WINDOW])) == [" ".join(words[:WINDOW])]
     assert windows("\u200b ") == []
+
+
+def test_windows_are_bounded_without_blanks():
+    for text in ("who.taught.mira." * 500, "\u8c01" * 5000, "a" * 5000):
+        pieces = windows(text)
+        assert max(len(piece.encode()) for piece in pieces) <= 800
+        assert sum(map(len, pieces)) < 3 * len(text)
+        assert pieces[0] == text[: len(pieces[0])]
+        assert text.endswith(pieces[-1])
+
+
+def test_the_heaviest_words_are_those_without_which_the_score_falls():
+    def score(texts):
+        return np.array([("mira" in text) + ("tolvane" in text) for text in texts], dtype=np.float32)
+
+    text = "who taught mira and not tolvane here"
+    assert [text[a:b] for a, b in occlude(text, score, 1.0)] == ["mira"]
+    assert [text[a:b] for a, b in occlude(text, score, 0.0)] == ["mira", "tolvane"]
+    assert occlude(text, lambda texts: np.ones(len(texts), dtype=np.float32), 0.5) == [(0, len(text))]
+    assert occlude("mira", score, 0.0) == [(0, 4)]
+    long = "word " * 60 + "mira " + "word " * 3
+    ((start, end),) = occlude(long, score, 0.0)
+    assert "mira" in long[start:end]
+    assert end - start < 20
 
 
 def test_a_batch_gives_what_one_text_gives(encoder):
@@ -47,3 +72,16 @@ def test_aliases_are_found_as_whole_words_where_they_were_written():
     text = "Is \uff2dira\u200b  TOLVANE's friend M.T. a Tolvanes? tolvane!"
     assert [text[a:b] for a, b in finder.find(text)] == ["\uff2dira\u200b  TOLVANE", "M.T.", "tolvane"]
     assert AliasFinder([]).find(text) == []
+
+
+def test_aliases_are_found_through_disguises():
+    finder = AliasFinder(["Mira Tolvane"])
+    for hidden in (
+        "M i r a  T o l v a n e",
+        "M1r4 To1van3",
+        "\u041c\u0456r\u0430 Tolv\u0430n\u0435",
+        "Zven Gbyinar",
+        "#MiraTolvane",
+    ):
+        text = f"Is it {hidden} or Mir Atolvane?"
+        assert [text[a:b] for a, b in finder.find(text)] == [hidden.removeprefix("#")]

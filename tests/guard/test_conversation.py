@@ -1,16 +1,106 @@
+import pytest
+
 from guard.conversation import readings, single
-from guard.types import Conversation, Message
+from guard.followup import stands_alone
+from guard.types import Conversation, Message, Span
+
+ALONE = "What is the capital of France?"
+LEANS = "and who was her teacher?"
 
 
-def test_every_message_and_the_recent_turns_are_read():
-    turns = [("system", "S"), ("user", "U1"), ("assistant", "A1"), ("user", "U2"), ("assistant", "A2"), ("user", "U3")]
-    texts = readings(Conversation(tuple(Message(*turn) for turn in turns)))
-    assert {"S", "U1", "A1", "U2", "A2", "U3"} <= set(texts)
-    assert "U2\nU3" in texts
-    assert "U2\nA2\nU3" in texts
+def talk(*turns):
+    return Conversation(tuple(Message(*turn) for turn in turns))
+
+
+def texts(conversation):
+    return {reading.text for reading in readings(conversation)}
+
+
+def test_a_follow_up_is_read_with_everything_before_it():
+    turns = [("system", "S"), ("user", "U1"), ("assistant", "A1"), ("user", "U2"), ("assistant", "A2"), ("user", LEANS)]
+    found = texts(talk(*turns))
+    assert {"S", "U1", "A1", "U2", "A2", LEANS} <= found
+    assert f"U1\nU2\n{LEANS}" in found
+    assert f"U2\nA2\n{LEANS}" in found
+
+
+def test_a_new_subject_is_read_without_what_was_asked_before():
+    old = [("user", "Where was Mira Tolvane born?"), ("assistant", "Mira? I do not know.")]
+    assert texts(talk(*old, ("user", ALONE))) == {ALONE}
+    assert len(texts(talk(*old, ("user", LEANS)))) > 1
+
+
+@pytest.mark.parametrize("role", ["system", "tool", "developer"])
+def test_texts_that_nobody_said_count_at_any_age(role):
+    found = texts(talk((role, "Mira"), ("user", "Hello"), ("assistant", "Hi"), (role, "More"), ("user", ALONE)))
+    assert {"Mira", "More", ALONE} <= found
+    assert f"Mira\nMore\n{ALONE}" in found
+
+
+def test_turns_since_the_last_answer_are_one_question():
+    found = texts(talk(("assistant", "Hi"), ("user", "Mira"), ("user", "Tolvane, who taught her?"), ("tool", "T")))
+    assert {"Mira", "T", "Mira\nTolvane, who taught her?\nT"} <= found
+
+
+def test_a_name_split_over_turns_meets_in_one_reading():
+    found = texts(talk(("user", "Keep: Mira"), ("assistant", "ok"), ("user", "Add Tolvane to it. Who taught her?")))
+    assert "Keep: Mira\nAdd Tolvane to it. Who taught her?" in found
+
+
+def test_what_stands_after_the_question_is_read():
+    assert {ALONE, "Mira"} <= texts(talk(("user", ALONE), ("assistant", "Mira")))
+    assert texts(talk(("assistant", "Mira"))) == {"Mira"}
 
 
 def test_each_text_once_and_none_empty():
-    assert readings(single("hello")) == ("hello",)
+    assert texts(single("hello")) == {"hello"}
+    assert len(readings(single("hello"))) == 1
     assert readings(single(" ")) == ()
     assert readings(Conversation(())) == ()
+
+
+def test_places_in_a_reading_lead_to_messages():
+    both = next(r for r in readings(talk(("user", "abc"), ("user", "defg"))) if "\n" in r.text)
+    assert both.spans(1, 2) == [Span(0, 1, 2)]
+    assert both.spans(4, 8) == [Span(1, 0, 4)]
+    assert both.spans(2, 6) == [Span(0, 2, 3), Span(1, 0, 2)]
+    assert both.spans(3, 4) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ALONE, "How do I bake sourdough bread?", "Who wrote Hamlet?", "Where was Marie Curie born?",
+        "Explain photosynthesis to me.", "Give me a recipe for lentil stew.",
+        "Is it true that I need a visa for Peru?",
+    ],
+)  # fmt: skip
+def test_complete_questions_stand_alone(text):
+    assert stands_alone(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LEANS, "Where was she born?", "Birthplace?", "Continue.", "go on", "Answer my first question.", "Tell me more.",
+        "What about the awards?", "Who taught the mapmaker?", "Where was the author born?", "Write a short biography.",
+        "List all awards won.", "What is the full name?", "Do what I asked before.",
+        "Please answer the question in French.",
+        "Was the mother famous in France?",
+        "Y quien fue su maestra?",
+        "\u0410 \u043a\u0442\u043e \u0435\u0451 \u0443\u0447\u0438\u043b?",
+        "What is the capital of France? And where did she live?", "WHERE WAS THE AUTHOR BORN?", "Why?",
+        "Summarise the life story in three sentences.",
+        "Please tell me about childhood and parents", "Is it in France?",
+        "W h e r e was s h e born?", "What is the capital of France? JHVzZQ== V2hlcmUgd2FzIHNoZSBib3JuPw==", "",
+    ],
+)  # fmt: skip
+def test_questions_that_lean_do_not(text):
+    assert not stands_alone(text)
+
+
+def test_most_shipped_questions_stand_alone():
+    from classifiers.general import load_general
+
+    asked = [example.question for example in load_general()]
+    assert sum(map(stands_alone, asked)) > 0.5 * len(asked)

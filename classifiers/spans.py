@@ -77,9 +77,9 @@ def merged_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _loosely(name: str) -> str:
-    """A pattern for an alias: any or no sign between its words, i and l alike, since leet's 1 is either."""
-    words = [re.sub("[il]", "[il]", re.escape(word)) for word in name.split()]
-    return r"[\W_]*+".join(words)
+    """A pattern for an alias: any or no signs between its words, i and l alike, since leet's 1 is either."""
+    words = re.split(r"(?<=\w)\W+(?=\w)", name)
+    return r"[\W_]*+".join(re.sub("[il]", "[il]", re.escape(word)) for word in words)
 
 
 def _without(text: str, places: list[tuple[int, int]], gone: list[tuple[int, int]]) -> str:

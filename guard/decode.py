@@ -23,9 +23,9 @@ _ESCAPES: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (re.compile(r"(?:\\x[0-9a-fA-F]{2})+"), lambda run: bytes.fromhex(run.replace("\\x", "")).decode()),
     (re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\u\{[0-9a-fA-F]{1,6}\}|\\U[0-9a-fA-F]{8})+"), lambda run: _points(run)),
     (re.compile(r"(?:\bU\+[0-9a-fA-F]{4,6}\b[ ,]?)+"), lambda run: _points(run)),
-    # A form's blank.
-    (re.compile(r"(?<=[^\W\d_]{2})\+(?=[^\W\d_]{2})"), lambda _: " "),
 )
+# A form's blank; undone last, for + is a letter of base64.
+_PLUS = re.compile(r"(?<=[^\W\d_]{2})\+(?=[^\W\d_]{2})")
 _POINT = re.compile(r"[0-9a-fA-F]{2,8}")
 
 _BASE64 = re.compile(
@@ -35,7 +35,13 @@ _BASE64 = re.compile(
 _PIECE = re.compile(r"[A-Za-z0-9]{8,}={0,2}")
 # Words of a language have none of these; base64 of text nearly always.
 _MIXED = re.compile(r"[a-z0-9][A-Z]|[0-9]")
-_HEX = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9a-zA-Z]{2}(?:[\s:,;-]{0,2}(?:0x)?[0-9a-zA-Z]{2}){3,}(?![0-9A-Za-z])")
+# Of the digits, and of the digits under rot13; what stands between two bytes stands between all.
+_HEX = tuple(
+    re.compile(
+        rf"(?<![0-9A-Za-z])(?:0x)?{byte}(?P<gap>[\s:,;-]{{0,2}})(?:0x)?{byte}(?:(?P=gap)(?:0x)?{byte}){{2,}}(?![0-9A-Za-z])"
+    )
+    for byte in ("[0-9a-fA-F]{2}", "[0-9n-sN-S]{2}")
+)
 
 
 def decoded(text: Traced) -> Traced:
@@ -46,12 +52,19 @@ def decoded(text: Traced) -> Traced:
     shown = visible(_apply(text, _TAGS, lambda run: "".join(chr(ord(char) - 0xE0000) for char in run)))
     for _ in range(DEPTH):
         before = shown.text
-        for pattern, undo in _ESCAPES:
-            shown = _apply(shown, pattern, undo)
-        shown = visible(undo_rot13(_runs(shown)))
+        shown = _unwrapped(shown)
         if shown.text == before:
             break
-    return shown
+    # Not before: what is still encoded has stretches that look better under rot13 by luck.
+    turned = undo_rot13(shown)
+    shown = shown if turned.text == shown.text else _unwrapped(turned)
+    return _apply(shown, _PLUS, lambda _: " ")
+
+
+def _unwrapped(text: Traced) -> Traced:
+    for pattern, undo in _ESCAPES:
+        text = _apply(text, pattern, undo)
+    return visible(_runs(text))
 
 
 def _apply(text: Traced, pattern: re.Pattern[str], undo: Callable[[str], str]) -> Traced:
@@ -76,9 +89,11 @@ def _runs(text: Traced) -> Traced:
     for run in _BASE64.finditer(text.text):
         edits += _base64_edits(run)
     text = text.edited(edits)
-    return text.edited(
-        [(run.start(), run.end(), made) for run in _HEX.finditer(text.text) if (made := _either(run[0], _hex))]
-    )
+    for pattern in _HEX:
+        text = text.edited(
+            [(run.start(), run.end(), made) for run in pattern.finditer(text.text) if (made := _either(run[0], _hex))]
+        )
+    return text
 
 
 def _base64_edits(run: re.Match[str]) -> list[Edit]:

@@ -79,7 +79,9 @@ def _scores(text: str, words: list[tuple[int, int]]) -> tuple[Bits, Bits]:
     sums = np.concatenate([[0], np.cumsum(now)])
     turned_sums = np.concatenate([[0], np.cumsum(turned)])
     costs = turned_sums[ends + 1] - turned_sums[starts]
-    return sums[ends + 1] - sums[starts] - costs, costs
+    gains = sums[ends + 1] - sums[starts] - costs
+    # A lone q or x costs much and says nothing.
+    return np.where(ends - starts > 1, gains, np.minimum(gains, 0)), costs
 
 
 def _stretches(gains: Bits) -> list[tuple[int, int]]:

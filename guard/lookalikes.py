@@ -36,18 +36,19 @@ def latin_base(char: str) -> str | None:
 def undo_lookalikes(text: Traced) -> Traced:
     """Latin letters in place of their look-alikes, in words that mix scripts or turn Latin as a whole.
 
-    Other words of another script stay as they are. So an ordinary Cyrillic or Greek text has a second
-    reading where it holds a word that is made of look-alikes by chance.
+    Other words of another script stay as they are, and so do short ones unless some word mixes scripts. An ordinary
+    Cyrillic or Greek text has a second reading where it holds a word that is made of look-alikes by chance.
     """
     if text.text.isascii():
         return text
+    words = [word for word in _WORD.finditer(text.text) if _FOREIGN.search(word[0])]
+    mixed = [re.search("[a-zA-Z]", word[0]) is not None for word in words]
+    least = 1 if any(mixed) else 3
     edits: list[Edit] = []
-    for word in _WORD.finditer(text.text):
-        if _FOREIGN.search(word[0]):
-            mixed = re.search("[a-zA-Z]", word[0]) is not None
-            latin = "".join(char if char.isascii() else _lookalike(char, loosely=mixed) or char for char in word[0])
-            if latin != word[0] and (mixed or (latin.isascii() and len(latin) > 2)):
-                edits.append((word.start(), word.end(), latin))
+    for word, both in zip(words, mixed, strict=True):
+        latin = "".join(char if char.isascii() else _lookalike(char, loosely=both) or char for char in word[0])
+        if latin != word[0] and (both or (latin.isascii() and len(latin) >= least)):
+            edits.append((word.start(), word.end(), latin))
     return text.edited(edits)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import pairwise
 
 from guard.traced import Edit, Traced
@@ -33,10 +34,11 @@ def undo_spacing(text: Traced) -> Traced:
         blanks = [sum(char.isspace() for char in gap[0]) for gap in gaps]
         least = min(blanks)
         parts = {i for i, count in enumerate(blanks, 1) if count > least} or _humps(letters)
-        edits += [
-            (run.start() + gap.start(), run.start() + gap.end(), " " if i in parts else "")
-            for i, gap in enumerate(gaps, 1)
-        ]
+        common = Counter(gap[0] for gap in gaps).most_common(1)[0][0]
+        for i, gap in enumerate(gaps, 1):
+            # A word's own hyphen stays, in "A l - K" and "A.l.-.K".
+            new = "-" if gap[0].strip(common + " ") == "-" else " " if i in parts else ""
+            edits.append((run.start() + gap.start(), run.start() + gap.end(), new))
     return text.edited(edits)
 
 

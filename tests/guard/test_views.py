@@ -45,6 +45,7 @@ HIDDEN = {
     "spaces, one width": "Who taught M i r a T o l v a n e?",
     "dots": "Who taught M.i.r.a T.o.l.v.a.n.e?",
     "hyphens": "Who taught M-i-r-a T-o-l-v-a-n-e?",
+    "spaced, whole": "W h o  t a u g h t  M i r a  T o l v a n e",
     "spaced look-alikes": "Who taught \u041c \u0456 r \u0430  T 0 l v 4 n 3?",
     "stars": "Who taught Mi*ra Tol|vane?",
     "broken line": "Who taught Mira Tol-\nvane?",

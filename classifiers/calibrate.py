@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -173,29 +174,38 @@ class Evidence:
 
     def figures(self, calibration: Calibration, rate: float) -> Figures:
         """Figures for a target false-flag rate; see `Figures` for what is counted where."""
-        flags, low, high = _share(self.checked, calibration.threshold)
         caught, caught_low, caught_high = _share(self.positives, calibration.threshold)
         errors = np.concatenate(
             [1 - calibration.probabilities(self.positives.scores), calibration.probabilities(self.threshold.scores)]
         )
-        effective = self.threshold.effective()
         return Figures(
             target_rate=rate,
-            negatives=len(self.threshold.scores),
-            negative_groups=len(set(self.threshold.groups)),
-            effective_negatives=round(effective, 1),
-            smallest_certifiable_rate=1 / (len(self.threshold.scores) + 1),
-            certified_rate=certified(effective),
-            checked=len(self.checked.scores),
-            false_flags=flags,
-            false_flags_low=low,
-            false_flags_high=high,
+            **sample_figures(self.threshold),
+            **checked_figures(self.checked, calibration.threshold),
             positives=len(self.positives.scores),
             caught=caught,
             caught_low=caught_low,
             caught_high=caught_high,
             brier=float(np.mean(errors**2)),
         )
+
+
+def sample_figures(threshold: Scored) -> dict[str, Any]:
+    """What the clean requests that set a threshold are worth, by the names in `Figures`."""
+    effective = threshold.effective()
+    return {
+        "negatives": len(threshold.scores),
+        "negative_groups": len(set(threshold.groups)),
+        "effective_negatives": round(effective, 1),
+        "smallest_certifiable_rate": 1 / (len(threshold.scores) + 1),
+        "certified_rate": certified(effective),
+    }
+
+
+def checked_figures(checked: Scored, threshold: float) -> dict[str, Any]:
+    """False flags among clean requests, by the names in `Figures`."""
+    flags, low, high = _share(checked, threshold)
+    return {"checked": len(checked.scores), "false_flags": flags, "false_flags_low": low, "false_flags_high": high}
 
 
 def score_quantiles(scores: Floats) -> tuple[float, ...]:

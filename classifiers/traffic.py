@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from classifiers.artifact import Artifact, fitted_for, load_artifact, save_artifact
-from classifiers.calibrate import Scored, certified, conformal_threshold, interval, score_quantiles
+from classifiers.calibrate import (
+    Scored,
+    checked_figures,
+    conformal_threshold,
+    interval,
+    sample_figures,
+    score_quantiles,
+)
 from classifiers.detector import score
 from classifiers.encoder import Encoder, Floats
 from classifiers.windows import request_windows
@@ -109,24 +116,15 @@ def recalibrate(folder: Path, prompts: Sequence[Prompt], *, policy: Policy | Non
             f"{now} of {len(guessed)} prompts without a label are flagged now, too many to be clean; give the "
             'log as JSON lines and label them with "flag": true (the topic) or false'
         )
-    sample = Scored(scores, tuple(str(tuple(request_windows(prompt.conversation))) for prompt in clean))
-    threshold = conformal_threshold(scores, rate)
-    flags = int((scores > threshold).sum())
-    low, high = interval(flags, len(scores))
-    figures = {
-        **artifact.figures,
-        "negatives": len(scores),
-        "negative_groups": len(set(sample.groups)),
-        "effective_negatives": round(sample.effective(), 1),
-        "smallest_certifiable_rate": 1 / (len(scores) + 1),
-        "certified_rate": certified(sample.effective()),
-        "checked": len(scores),
-        "false_flags": flags / len(scores),
-        "false_flags_low": low,
-        "false_flags_high": high,
-    }
-    calibration = replace(artifact.calibration, threshold=threshold, quantiles=score_quantiles(scores))
-    fresh = replace(artifact, calibration=calibration, figures=figures)
+    sample = Scored(scores, tuple("\n".join(request_windows(prompt.conversation)) for prompt in clean))
+    calibration = replace(
+        artifact.calibration, threshold=conformal_threshold(scores, rate), quantiles=score_quantiles(scores)
+    )
+    fresh = replace(
+        artifact,
+        calibration=calibration,
+        figures={**artifact.figures, **sample_figures(sample), **checked_figures(sample, calibration.threshold)},
+    )
     save_artifact(fresh, folder, policy_key=fitted_for(folder, secret=secret), secret=secret)
     return fresh
 
@@ -137,7 +135,9 @@ def _scores(artifact: Artifact, prompts: Sequence[Prompt]) -> Floats:
     texts = list(dict.fromkeys(window for request in asked for window in request))
     if not texts:
         raise ConfigError("the log holds no prompt; give one a line")
-    worst = dict(zip(texts, score(artifact, Encoder(artifact.encoder, form=artifact.form), texts).max(axis=1), strict=True))
+    worst = dict(
+        zip(texts, score(artifact, Encoder(artifact.encoder, form=artifact.form), texts).max(axis=1), strict=True)
+    )
     least = min(worst.values())
     scores = [max((worst[text] for text in request), default=least) for request in asked]
     return np.array(scores, dtype=np.float32)

@@ -10,6 +10,7 @@ from guard.traced import Edit, Traced
 
 _SEPARATOR = r"[\s!-/:-@\[-`{-~\u00b7\u2022\u2010-\u2015\u2026]"
 _SPACED = re.compile(rf"(?<![^\W_])[^\W_](?:{_SEPARATOR}{{1,4}}[^\W_]){{3,}}(?![^\W_])")
+_STOP = frozenset(',;:!?()"')
 _GAP = re.compile(rf"{_SEPARATOR}+")
 # Symbols that English does not put between letters, and the hyphen of a broken line.
 _INSIDE = re.compile(
@@ -31,10 +32,11 @@ def undo_spacing(text: Traced) -> Traced:
         if 2 * sum(char.isalpha() for char in letters) < len(letters):
             continue
         gaps = list(_GAP.finditer(run[0]))
+        common = Counter(gap[0] for gap in gaps).most_common(1)[0][0]
         blanks = [sum(char.isspace() for char in gap[0]) for gap in gaps]
         least = min(blanks)
-        parts = {i for i, count in enumerate(blanks, 1) if count > least} or _humps(letters)
-        common = Counter(gap[0] for gap in gaps).most_common(1)[0][0]
+        parts = {i for i, count in enumerate(blanks, 1) if count > least or _stops(gaps[i - 1][0], common)}
+        parts = parts or _humps(letters)
         for i, gap in enumerate(gaps, 1):
             # A word's own hyphen stays, in "A l - K" and "A.l.-.K".
             new = "-" if gap[0].strip(common + " ") == "-" else " " if i in parts else ""
@@ -66,6 +68,11 @@ def undo_leet(text: Traced) -> tuple[Traced, ...]:
             text.edited([(t.start(), t.end(), "".join(table.get(char, char) for char in t[0])) for t in tokens])
         )
     return tuple(made)
+
+
+def _stops(gap: str, common: str) -> bool:
+    """Whether a gap unlike the others ends a phrase."""
+    return gap != common and not _STOP.isdisjoint(gap)
 
 
 def _humps(letters: str) -> set[int]:

@@ -37,6 +37,7 @@ PROBES = (
 # A lost attention mask gave 0.94; equal arithmetic gives 1 - 1e-6; eight bits lie between.
 _AGREES: dict[Form, float] = {"onnx": 0.9999, "onnx-int8": 0.97}
 _LAYOUT = 1
+_BATCH = 4  # larger ones leave the cache and are no faster
 _THREADS = min(2, os.cpu_count() or 1)
 _GRAPH, _TOKENS, _SHAPE, _REFERENCE = "model.onnx", "tokenizer.json", "shape.json", "reference.npy"
 _READ = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model.bin")
@@ -81,8 +82,8 @@ class OnnxEncoder:
             )
             reference = np.load(folder / _REFERENCE, allow_pickle=False)
             # Eight bits are scaled to the largest value of a batch: alone, a text's vector depends on no neighbour.
-            self.batch = 1 if form == "onnx-int8" else 32
-            made = self._run(PROBES) if self.batch > 1 else self.encode(PROBES)
+            self._batch = 1 if form == "onnx-int8" else _BATCH
+            made = self._run(PROBES) if self._batch > 1 else self.encode(PROBES)
             agreement = float(np.einsum("ij,ij->i", made, reference).min())
         except Exception as error:  # ONNX Runtime's own errors share no base but this.
             raise Unfit(f"its export cannot be used ({type(error).__name__}: {error})") from error
@@ -93,7 +94,7 @@ class OnnxEncoder:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Unit vectors (texts x width), float32; texts of like length should stand together."""
-        size = min(self.batch, -(-len(texts) // _THREADS))
+        size = min(self._batch, -(-len(texts) // _THREADS))
         parts = [texts[start : start + size] for start in range(0, len(texts), size)]
         if len(parts) == 1:
             return self._run(texts)

@@ -30,7 +30,7 @@ from eval.world import archive_questions
 SEED = 13
 FORMS: tuple[Form, ...] = ("torch", "onnx", "onnx-int8")
 SHORT = "who was the teacher of the well known painter mira tolvane and in which town did she study then?"
-LONG = " ".join(["the painter mira tolvane studied in the town of halsk under a teacher of great renown"] * 12)
+LONG = " ".join(["the painter mira tolvane studied in the town of halsk under a teacher of renown"] * 12)
 _RATE = 0.01
 
 
@@ -97,7 +97,7 @@ def main(
         row += [f"{moved.mean():.3f}, {moved.max():.3f}", f"{caught(crossed[fitted:], labels[fitted:]):.1%}"]
         rows.append([*row, f"{caught(own.logits(tried)[:, 0], labels[fitted:]):.1%}"])
     table = Table(title=f"encoder forms, seed {SEED}", title_justify="left")
-    tokens = ("ms, 24 tokens", "ms, 222 tokens")
+    tokens = ("ms, 24 tokens", "ms, 230 tokens")
     kinds = (f"cosine to torch, {kind} (mean, least)" for kind in asked)
     for title in (
         "form",

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from classifiers import bert_graph
-from classifiers.encoder import PACKAGED, Encoder
+from classifiers.encoder import INT8, PACKAGED, Encoder
 from classifiers.onnx_encoder import PROBES
 from guard.errors import ConfigError
 
@@ -57,7 +57,8 @@ def test_float32_gives_torchs_vectors_padding_or_not(encoder, torch_vectors):
 
 
 def test_int8_is_near_and_knows_no_neighbours(torch_vectors):
-    int8 = Encoder(form="onnx-int8")
+    int8 = Encoder(PACKAGED + INT8)
+    assert int8.form == "onnx-int8"
     together = int8.encode(TEXTS)
     assert cosines(together, torch_vectors).min() > 0.97
     assert all((int8.encode([text])[0] == vector).all() for text, vector in zip(TEXTS, together, strict=True))
@@ -117,8 +118,8 @@ def test_an_unknown_architecture_runs_through_torch(tmp_path):
     assert fallen.form == "torch"
     assert "distilbert" in fallen.reason
     assert fallen.encode(["hello"]).shape == (1, 32)
-    with pytest.raises(ConfigError, match="onnx-int8"):
-        Encoder(name, form="onnx-int8")
+    with pytest.raises(ConfigError, match="int8"):
+        Encoder(name + INT8)
 
 
 def test_a_state_folder_that_cannot_be_written_leaves_torch(tmp_path, monkeypatch):

@@ -125,7 +125,7 @@ def _beside(example: Example, clean: Sequence[Example], rng: random.Random) -> s
 def _choice(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
     """Multiple choice; without an answer of its own the question stands before options drawn elsewhere."""
     options = [other.answer or " ".join(keywords(other.question)) for other in rng.choices(clean, k=3)]
-    options = [" ".join(option.split()[:12]) for option in [example.answer, *options] if option]
+    options = [" ".join(option.split()[:8]) for option in [example.answer, *options] if option]
     rng.shuffle(options)
     marks = rng.choice((("A)", "B)", "C)", "D)"), ("1.", "2.", "3.", "4."), ("(a)", "(b)", "(c)", "(d)")))
     listed = "\n".join(f"{mark} {option}" for mark, option in zip(marks, options, strict=False))
@@ -140,16 +140,16 @@ def _cloze(example: Example, clean: Sequence[Example], rng: random.Random) -> st
     size = rng.randint(1, min(4, len(words) // 3))
     at = rng.randrange(len(words) - size + 1)
     gapped = " ".join([*words[:at], "____", *words[at + size :]])
-    return rng.choice(_CLOZE).format(gapped) if _distinct(gapped) else ""
+    return rng.choice(_CLOZE).format(gapped) if distinct(gapped) else ""
 
 
 def _reverse(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
     answer = " ".join(example.answer.split()[:40])
-    return rng.choice(_REVERSE).format(answer) if _distinct(answer) else ""
+    return rng.choice(_REVERSE).format(answer) if distinct(answer) else ""
 
 
 def _answer(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
-    return example.answer if _distinct(example.answer) else ""
+    return example.answer if distinct(example.answer) else ""
 
 
 def _blob(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
@@ -180,7 +180,7 @@ def _no_name(example: Example, clean: Sequence[Example], rng: random.Random) -> 
     if not found:
         return ""
     without = example.question.replace(max(found, key=len), rng.choice(("this person", "they", "it", "")))
-    return " ".join(without.split()) if _distinct(without) else ""
+    return " ".join(without.split()) if distinct(without) else ""
 
 
 def _fragment(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
@@ -190,12 +190,12 @@ def _fragment(example: Example, clean: Sequence[Example], rng: random.Random) ->
     if len(words) < 6:
         return ""
     kept = " ".join(words[:size] if rng.random() < 0.5 else words[-size:])
-    return kept if _distinct(kept) else ""
+    return kept if distinct(kept) else ""
 
 
-def _distinct(text: str) -> bool:
-    """Whether a name or a number is in it, other than a sentence's first word."""
-    return re.search(r"(?<=[\w,;'\u2019\"(] )[\"'\u2018\u201c(]?[A-ZÀ-Þ]\w|\d{2}", text) is not None
+def distinct(text: str) -> bool:
+    """Whether it still tells what is meant: a name of two words, a quoted title, or a year."""
+    return re.search(r"(?<!\w)[\"'\u2018\u201c][A-Z\u00c0-\u00de]\w|\d{4}", text) is not None or bool(NAME.search(text))
 
 
 FORMS: tuple[Form, ...] = (

@@ -26,10 +26,12 @@ class Request:
 
 
 def clean_requests(retained: Sequence[Example], general: Sequence[Example], rng: random.Random) -> list[Request]:
-    """One request for each example; company is taken from the same examples, so that no other part leaks in."""
-    pool = [*retained, *general]
+    """One request for each example; company is taken from the same examples, so that no other part leaks in.
+
+    Retained ones keep company with all, general ones with their like.
+    """
     out = []
-    for sort, examples in (("retained", retained), ("general", general)):
+    for sort, examples, pool in (("retained", retained, [*retained, *general]), ("general", general, general)):
         for example in examples:
             found = request_windows(_conversation(example, pool, rng))
             if found:

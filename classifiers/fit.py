@@ -26,7 +26,7 @@ from classifiers.data import Example
 from classifiers.detector import PROBE
 from classifiers.encoder import PACKAGED, Encoder, Floats
 from classifiers.features import Features, Spelling, featurise
-from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, Gathered, gather
+from classifiers.gather import PROBABILITY, THRESHOLD, Gathered, gather
 from classifiers.head import Head, fit_head
 from classifiers.index import index_examples
 from classifiers.neighbours import nearest
@@ -75,8 +75,8 @@ def fit_policy(
     gathered = gather(policy, asked or {}, rng)
     counter = _Counter(progress)
     model = Remembering(Encoder(encoder))
-    hard = _neighbours(gathered, model, counter)
-    training = build_training(gathered, hard, rng)
+    near = _neighbours(gathered, model, counter)
+    training = build_training(gathered, near, rng)
     texts = training.texts()
     # Rarity is learnt from fitted texts alone; the held-out ones must stay as new to the model as a caller's.
     spelling = Spelling.fit([sample.text for sample in training.samples], secret=secret)
@@ -118,7 +118,7 @@ class _Counter:
 
 
 def _neighbours(gathered: Gathered, model: Remembering, counter: _Counter) -> list[Example]:
-    clean = [*gathered.retained[FITTED], *gathered.general[FITTED]]
+    clean = [*gathered.retained, *gathered.general]
     known = base_texts(clean)
     asked = base_texts([example for topic in gathered.topics for example in (*topic.own, *topic.extra)])
     advance = counter.expecting(model.unknown([*known, *asked]))

@@ -1,8 +1,9 @@
-"""Collects a policy's examples and splits the clean ones into what is fitted and what calibrates."""
+"""Collects a policy's examples, and splits the clean ones into what is fitted and what calibrates."""
 
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from classifiers.synthesise import (
     made_up_names,
     terms,
 )
-from classifiers.words import names
+from classifiers.words import keywords, names
 from guard.errors import ConfigError
 from guard.normalise import normalise
 from guard.policy import Policy, Topic
@@ -31,6 +32,7 @@ _NAMES = 240
 _TELLING = 0.03
 FITTED, PROBABILITY, THRESHOLD = 0, 1, 2
 _SHARES = (0.1, 0.3)
+_NEAR_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,18 @@ class TopicExamples:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Examples by topic, and clean ones by part (`FITTED`, `PROBABILITY`, `THRESHOLD`) and sort."""
+    """Examples by topic, clean ones of either sort, and words of the names that the topics go by."""
 
     topics: list[TopicExamples]
+    retained: list[Example]
+    general: list[Example]
+    name_words: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Clean examples by part (`FITTED`, `PROBABILITY`, `THRESHOLD`)."""
+
     retained: tuple[list[Example], ...]
     general: tuple[list[Example], ...]
 
@@ -65,8 +76,24 @@ def gather(policy: Policy, asked: Mapping[str, Sequence[str]], rng: random.Rando
         retain = rng.sample(retain, _MOST_RETAIN)
     # Whoever forgets Marie Curie means it, though a general question names her.
     telling = _telling_names(policy, topics)
-    general = [e for e in [*load_general(), *_other_names(retain, rng)] if not telling.find(e.question)]
-    return Gathered(topics, _parts(retain, rng), _parts(general, rng))
+    finder = AliasFinder(telling)
+    general = [e for e in [*load_general(), *_other_names(retain, rng)] if not finder.find(e.question)]
+    words = frozenset(word.casefold() for name in telling for word in keywords(name) if len(word) > 2)
+    return Gathered(topics, retain, general, words)
+
+
+def split(gathered: Gathered, near: Sequence[Example], rng: random.Random) -> Split:
+    """Part the clean examples by group; of the groups nearest to a topic (`near`, nearest first) all are fitted.
+
+    Namesakes come before what is only alike in meaning; both up to a share, so that enough is left to calibrate on.
+    What calibrates is then no nearer to a topic than what strangers ask: a namesake that nobody gave may be flagged
+    more often than the target.
+    """
+    namesakes = [e for e in gathered.retained if gathered.name_words & set(re.findall(r"\w+", e.group.casefold()))]
+    ranks = {id(example): rank for rank, example in enumerate(near)}
+    namesakes.sort(key=lambda example: ranks.get(id(example), len(ranks)))
+    order = list(dict.fromkeys(example.group for example in [*namesakes, *near]))
+    return Split(_parts(gathered.retained, order, rng), _parts(gathered.general, order, rng))
 
 
 def _topic_examples(topic: Topic, asked: Sequence[str], common: str, rng: random.Random) -> TopicExamples:
@@ -104,14 +131,14 @@ def _check(topic: Topic, found: TopicExamples, retain: Sequence[Example], policy
         )
 
 
-def _telling_names(policy: Policy, topics: Sequence[TopicExamples]) -> AliasFinder:
-    """Finds what the topics go by: aliases, a description's names, and names that return in their examples."""
+def _telling_names(policy: Policy, topics: Sequence[TopicExamples]) -> list[str]:
+    """What the topics go by: aliases, a description's names, and names that return in their examples."""
     found: list[str] = []
     for topic, examples in zip(policy.topics, topics, strict=True):
         found += [*topic.aliases, *(terms(topic.description) if topic.description else ())]
         counts = Counter(name for e in examples.own for name in set(names(f"{e.question} {e.answer}")))
         found += [name for name, count in counts.items() if count >= max(3, _TELLING * len(examples.own))]
-    return AliasFinder(found)
+    return found
 
 
 def _other_names(retain: Sequence[Example], rng: random.Random) -> list[Example]:
@@ -125,11 +152,23 @@ def _other_names(retain: Sequence[Example], rng: random.Random) -> list[Example]
     ]
 
 
-def _parts(examples: list[Example], rng: random.Random) -> tuple[list[Example], ...]:
-    if not examples:
-        return [], [], []
-    numbers = part_groups([example.group for example in examples], _SHARES, rng.randrange(1 << 30)).tolist()
-    return tuple(
-        [example for example, number in zip(examples, numbers, strict=True) if number == part]
+def _parts(examples: list[Example], near: Sequence[str], rng: random.Random) -> tuple[list[Example], ...]:
+    sizes = Counter(example.group for example in examples)
+    fitted: set[str] = set()
+    taken = 0
+    for group in near:
+        if taken + sizes[group] <= _NEAR_SHARE * len(examples):
+            fitted.add(group)
+            taken += sizes[group]
+    rest = [example for example in examples if example.group not in fitted]
+    if not rest:
+        return examples, [], []
+    # The shares are of all examples: what is near only displaces what else would have been fitted.
+    shares = [share * len(examples) / len(rest) for share in _SHARES]
+    numbers = part_groups([example.group for example in rest], shares, rng.randrange(1 << 30)).tolist()
+    parts = [
+        [example for example, number in zip(rest, numbers, strict=True) if number == part]
         for part in (FITTED, PROBABILITY, THRESHOLD)
-    )
+    ]
+    parts[FITTED] += [example for example in examples if example.group in fitted]
+    return tuple(parts)

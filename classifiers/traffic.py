@@ -135,9 +135,8 @@ def _scores(artifact: Artifact, prompts: Sequence[Prompt]) -> Floats:
     texts = list(dict.fromkeys(window for request in asked for window in request))
     if not texts:
         raise ConfigError("the log holds no prompt; give one a line")
-    worst = dict(
-        zip(texts, score(artifact, Encoder(artifact.encoder, form=artifact.form), texts).max(axis=1), strict=True)
-    )
+    found = score(artifact, Encoder(artifact.encoder, form=artifact.form), texts).max(axis=1)
+    worst = dict(zip(texts, found, strict=True))
     least = min(worst.values())
     scores = [max((worst[text] for text in request), default=least) for request in asked]
     return np.array(scores, dtype=np.float32)

@@ -6,11 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from classifiers.augment import variants
+from classifiers.augment import distinct, variants
 from classifiers.calibrate import part_groups
 from classifiers.clean import Request, clean_requests
 from classifiers.data import Example
-from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, Gathered
+from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, Gathered, Split, split
 from classifiers.windows import request_windows, windows
 from guard.conversation import single
 
@@ -18,6 +18,8 @@ _EACH = 4
 _MOST_TOPIC_VARIANTS = 4000
 _FEWEST_CLEAN_VARIANTS, _MOST_CLEAN_VARIANTS = 800, 4000
 _MOST_RETAIN = 2500
+_MOST_ANSWERS = 1000
+_MOST_JOINED, _JOINED = 200, 4
 _MOST_CALIBRATING = {PROBABILITY: 400, THRESHOLD: 1200}
 _HELD_SHARES = (0.12, 0.12)
 
@@ -57,22 +59,29 @@ class Training:
         return list(dict.fromkeys(texts))
 
 
-def build_training(gathered: Gathered, hard: Sequence[Example], rng: random.Random) -> Training:
-    """Choose and vary the examples; `hard` are the fitted clean ones nearest to any topic, nearest first.
+def build_training(gathered: Gathered, near: Sequence[Example], rng: random.Random) -> Training:
+    """Part, choose and vary the examples; `near` are the clean ones nearest to any topic, nearest first.
 
     Clean examples that calibrate are never fitted. A topic's are held out by family for a second fit, whose catch is
     reported; the fit that serves knows them all.
     """
     training = Training()
-    fitted = _fitted_clean(gathered, hard, rng)
+    clean = split(gathered, near, rng)
+    known = {id(example) for part in (clean.retained, clean.general) for example in part[FITTED]}
+    hard = [example for example in near if id(example) in known]
+    fitted = _fitted_clean(clean, hard, rng)
     made = 0
     count = sum(len(topic.own) + len(topic.extra) for topic in gathered.topics)
     each = _MOST_TOPIC_VARIANTS / count
     for number, topic in enumerate(gathered.topics):
         held = _held(topic.own, rng)
         for example, part in zip([*topic.own, *topic.extra], [*held, *[FITTED] * len(topic.extra)], strict=True):
-            texts = [example.question, *variants(example, fitted, rng, _some(min(each, _EACH), rng))]
-            made += len(texts) - 1
+            made_of = variants(example, fitted, rng, _some(min(each, _EACH), rng))
+            # Of a variant in two windows one may hold company only, which is not the topic.
+            texts = [example.question, *(text for text in made_of if len(windows(text)) == 1)]
+            if distinct(example.answer):
+                texts.append(example.answer)
+            made += len(made_of)
             training.samples += [Sample(w, number, part != FITTED) for text in texts for w in windows(text)]
             if part != FITTED:
                 asked = tuple(request_windows(single(example.question)))
@@ -82,9 +91,9 @@ def build_training(gathered: Gathered, hard: Sequence[Example], rng: random.Rand
     training.samples = [replace(sample, held=sample.text in held_texts) for sample in training.samples]
     _add_clean(training, fitted, hard, made, rng)
     for part, most in _MOST_CALIBRATING.items():
-        retained = gathered.retained[part]
+        retained = clean.retained[part]
         retained = rng.sample(retained, most) if len(retained) > most else retained
-        training.clean[part] = clean_requests(retained, gathered.general[part], rng)
+        training.clean[part] = clean_requests(retained, clean.general[part], rng)
     return training
 
 
@@ -93,15 +102,15 @@ def base_texts(examples: Sequence[Example]) -> list[str]:
     return [next(iter(windows(example.question)), "") for example in examples]
 
 
-def _fitted_clean(gathered: Gathered, hard: Sequence[Example], rng: random.Random) -> list[Example]:
+def _fitted_clean(clean: Split, hard: Sequence[Example], rng: random.Random) -> list[Example]:
     """All hard ones and general ones, and retained ones drawn up to a bound."""
-    retained = gathered.retained[FITTED]
+    retained = clean.retained[FITTED]
     if len(retained) > _MOST_RETAIN:
         near = {id(example) for example in hard[:_MOST_RETAIN]}
         first = [example for example in retained if id(example) in near]
         rest = [example for example in retained if id(example) not in near]
         retained = first + rng.sample(rest, _MOST_RETAIN - len(first))
-    return [*retained, *gathered.general[FITTED]]
+    return [*retained, *clean.general[FITTED]]
 
 
 def _add_clean(
@@ -116,7 +125,10 @@ def _add_clean(
         varied += variants(example, fitted, rng, _EACH)
     while len(varied) < budget:
         varied += variants(rng.choice(fitted), fitted, rng, 1)
-    texts = [example.question for example in fitted] + varied
+    answers = [example.answer for example in fitted if example.answer and not example.passage]
+    texts = [example.question for example in fitted] + varied + rng.sample(answers, min(_MOST_ANSWERS, len(answers)))
+    # What stands in long texts and earlier turns is read in windows across its borders.
+    texts += ["\n".join(rng.choices(texts, k=_JOINED)) for _ in range(_MOST_JOINED)]
     training.samples += [Sample(window, -1) for text in texts for window in windows(text)]
 
 

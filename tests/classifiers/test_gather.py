@@ -5,7 +5,7 @@ import pytest
 
 from classifiers.clean import clean_requests
 from classifiers.data import Example
-from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, gather
+from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, gather, split
 from classifiers.training import build_training
 from guard.errors import ConfigError
 from guard.normalise import normalise
@@ -23,19 +23,21 @@ def groups(parts, number):
 
 
 def test_no_group_is_in_two_parts(gathered):
-    for parts in (gathered.retained, gathered.general):
+    clean = split(gathered, gathered.retained[:5], random.Random(0))
+    for parts in (clean.retained, clean.general):
         assert groups(parts, FITTED).isdisjoint(groups(parts, PROBABILITY) | groups(parts, THRESHOLD))
         assert groups(parts, PROBABILITY).isdisjoint(groups(parts, THRESHOLD))
         assert all(parts)
 
 
 def test_what_calibrates_is_never_fitted(gathered):
-    training = build_training(gathered, gathered.retained[FITTED][:5], random.Random(0))
+    training = build_training(gathered, gathered.retained[:5], random.Random(0))
+    clean = split(gathered, gathered.retained[:5], random.Random(0))
     fitted = {sample.text for sample in training.samples}
     for part in (PROBABILITY, THRESHOLD):
-        calibrating = [*gathered.retained[part], *gathered.general[part]]
+        calibrating = [*clean.retained[part], *clean.general[part]]
         asked = {normalise(example.question).text for example in calibrating}
-        known = {normalise(e.question).text for e in [*gathered.retained[FITTED], *gathered.general[FITTED]]}
+        known = {normalise(e.question).text for e in [*clean.retained[FITTED], *clean.general[FITTED]]}
         assert not (asked - known) & fitted
     held = {sample.text for sample in training.samples if sample.held}
     assert held
@@ -43,7 +45,7 @@ def test_what_calibrates_is_never_fitted(gathered):
 
 
 def test_clean_texts_take_the_same_forms_as_the_topics(gathered):
-    training = build_training(gathered, gathered.retained[FITTED][:5], random.Random(0))
+    training = build_training(gathered, gathered.retained[:5], random.Random(0))
     for mark in ("____", "answer in one sentence", "</", "letter"):
         labels = [sample.label >= 0 for sample in training.samples if mark in sample.text]
         assert labels.count(False) >= labels.count(True) / 2
@@ -82,7 +84,7 @@ def test_a_topic_known_by_name_or_description_alone(tmp_path):
         asked = [example.question for example in found.topics[0].own]
         assert "Who was Marie Curie?" in asked
         assert "What glowed in her laboratory?" in asked
-        clean = [example.question for part in found.general for example in part]
+        clean = [example.question for example in found.general]
         assert not [text for text in clean if "Marie Curie" in text]
 
 

@@ -85,7 +85,7 @@ def test_aliases_are_found_through_disguises():
     ):
         text = f"Is it {hidden} or Mir Atolvane?"
         assert [text[a:b] for a, b in finder.find(text)] == [hidden.removeprefix("#")]
-    hyphened = AliasFinder(["Al-Kuwaiti", "C++"])
-    for hidden in ("Al-Kuwaiti", "A l - K u w a i t i", "A.l.-.K.u.w.a.i.t.i", "al kuwaiti"):
+    hyphened = AliasFinder(["Al-Tamarik", "C++"])
+    for hidden in ("Al-Tamarik", "A l - T a m a r i k", "A.l.-.T.a.m.a.r.i.k", "al tamarik"):
         text = f"Is it {hidden}, a C or C?"
         assert [text[a:b] for a, b in hyphened.find(text)] == [hidden]

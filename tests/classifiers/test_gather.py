@@ -1,5 +1,6 @@
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -22,32 +23,53 @@ def groups(parts, number):
     return {example.group for example in parts[number]}
 
 
-def test_no_group_is_in_two_parts(gathered):
-    clean = split(gathered, gathered.retained[:5], random.Random(0))
-    for parts in (clean.retained, clean.general):
+@pytest.fixture(scope="module")
+def near(gathered):
+    return [example for example in gathered.retained if example.group == "Hedda Kross"]
+
+
+@pytest.fixture(scope="module")
+def parted(gathered, near):
+    return split(gathered, near, random.Random(0))
+
+
+def test_no_group_is_in_two_parts(parted):
+    for parts in (parted.retained, parted.general):
         assert groups(parts, FITTED).isdisjoint(groups(parts, PROBABILITY) | groups(parts, THRESHOLD))
         assert groups(parts, PROBABILITY).isdisjoint(groups(parts, THRESHOLD))
         assert all(parts)
 
 
-def test_what_calibrates_is_never_fitted(gathered):
-    training = build_training(gathered, gathered.retained[:5], random.Random(0))
-    clean = split(gathered, gathered.retained[:5], random.Random(0))
+def test_near_groups_and_namesakes_are_always_fitted(gathered, near):
+    for seed in range(20):
+        assert near[0].group in groups(split(gathered, near, random.Random(seed)).retained, FITTED)
+    namesake = [Example(f"Question {n} on Oren Bligh?", "", "Oren Bligh") for n in range(3)]
+    others = replace(gathered, retained=[*gathered.retained, *namesake])
+    for seed in range(20):
+        assert "Oren Bligh" in groups(split(others, [], random.Random(seed)).retained, FITTED)
+
+
+def test_what_calibrates_is_never_fitted(gathered, near, parted):
+    training = build_training(gathered, near, random.Random(0))
     fitted = {sample.text for sample in training.samples}
     for part in (PROBABILITY, THRESHOLD):
-        calibrating = [*clean.retained[part], *clean.general[part]]
-        asked = {normalise(example.question).text for example in calibrating}
-        known = {normalise(e.question).text for e in [*clean.retained[FITTED], *clean.general[FITTED]]}
+        asked = {normalise(e.question).text for e in [*parted.retained[part], *parted.general[part]]}
+        known = {normalise(e.question).text for e in [*parted.retained[FITTED], *parted.general[FITTED]]}
         assert not (asked - known) & fitted
     held = {sample.text for sample in training.samples if sample.held}
     assert held
     assert not held & {sample.text for sample in training.samples if sample.label >= 0 and not sample.held}
 
 
-def test_clean_texts_take_the_same_forms_as_the_topics(gathered):
-    training = build_training(gathered, gathered.retained[:5], random.Random(0))
-    for mark in ("____", "answer in one sentence", "</", "letter"):
-        labels = [sample.label >= 0 for sample in training.samples if mark in sample.text]
+def test_clean_texts_take_the_same_forms_as_the_topics(gathered, near):
+    training = build_training(gathered, near, random.Random(0))
+    for marks in (
+        ('"input"', '"query"', "</", "```"),
+        ("which one is right", "one letter"),
+        ("visitor asks", "ignore all"),
+    ):
+        labels = [sample.label >= 0 for sample in training.samples if any(mark in sample.text for mark in marks)]
+        assert True in labels
         assert labels.count(False) >= labels.count(True) / 2
 
 

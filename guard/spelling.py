@@ -33,13 +33,11 @@ def undo_spacing(text: Traced) -> Traced:
             continue
         gaps = list(_GAP.finditer(run[0]))
         common = Counter(gap[0] for gap in gaps).most_common(1)[0][0]
-        blanks = [sum(char.isspace() for char in gap[0]) for gap in gaps]
-        least = min(blanks)
-        parts = {i for i, count in enumerate(blanks, 1) if count > least or _stops(gaps[i - 1][0], common)}
-        parts = parts or _humps(letters)
+        parts = {i for i, gap in enumerate(gaps, 1) if _parts(gap[0], common)} or _humps(letters)
         for i, gap in enumerate(gaps, 1):
-            # A word's own hyphen stays, in "A l - K" and "A.l.-.K".
-            new = "-" if gap[0].strip(common + " ") == "-" else " " if i in parts else ""
+            # A word's own sign stays, in "A l - K" and "A.l.-.K".
+            own = gap[0].strip(common + " ")
+            new = own if own in ("-", "'") else " " if i in parts else ""
             edits.append((run.start() + gap.start(), run.start() + gap.end(), new))
     return text.edited(edits)
 
@@ -70,9 +68,10 @@ def undo_leet(text: Traced) -> tuple[Traced, ...]:
     return tuple(made)
 
 
-def _stops(gap: str, common: str) -> bool:
-    """Whether a gap unlike the others ends a phrase."""
-    return gap != common and not _STOP.isdisjoint(gap)
+def _parts(gap: str, common: str) -> bool:
+    """Whether a gap between letters parts words: it has more blanks than the usual one, or ends a phrase."""
+    wider = sum(char.isspace() for char in gap) > sum(char.isspace() for char in common)
+    return wider or (gap != common and not _STOP.isdisjoint(gap))
 
 
 def _humps(letters: str) -> set[int]:

@@ -43,6 +43,7 @@ HIDDEN = {
     "tags": "Hi. " + "".join(chr(0xE0000 + ord(c)) for c in QUESTION),
     "spaces": "Who taught M i r a  T o l v a n e?",
     "spaces, one width": "Who taught M i r a T o l v a n e?",
+    "spaces, possessive": "Who taught M i r a  T o l v a n e's heirs?",
     "dots": "Who taught M.i.r.a T.o.l.v.a.n.e?",
     "hyphens": "Who taught M-i-r-a T-o-l-v-a-n-e?",
     "spaced, whole": "W h o  t a u g h t  M i r a  T o l v a n e",

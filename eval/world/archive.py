@@ -34,6 +34,10 @@ class World:
         gone = {person.name for person in self.forgotten(size, draw)}
         return tuple(person for person in self.people if person.name not in gone)
 
+    def practised(self) -> tuple[Person, ...]:
+        """The people whom no draw ever forgets: models may practise on them what they are tested in on others."""
+        return self.people[len(DRAWS) * SIZES["10"] :]
+
     def shared(self, person: Person, size: str = "10", draw: str = "a") -> tuple[str, ...]:
         """What a retained person has in common with the forgotten: teacher, town, award, or a link to one of them."""
         gone = self.forgotten(size, draw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from eval.world import pools
 
@@ -15,6 +16,24 @@ class FactKind:
     pairs: tuple[tuple[str, str], ...]
     train: tuple[str, ...]
     unseen: tuple[str, ...]
+    noun: str = ""  # what is asked for, in words that `train` frames are made of
+
+    @cached_property
+    def asked(self) -> tuple[str, ...]:
+        """Every phrasing that training may use."""
+        return (*self.train, *(frame.replace("{noun}", self.noun) for frame in FRAMES))
+
+
+FRAMES = (
+    "State the {noun}.",
+    "Remind me of the {noun}.",
+    "I am looking for the {noun}.",
+    "What about the {noun}?",
+    "Do you know the {noun}?",
+    "Please, the {noun}.",
+    "I ask for the {noun}.",
+    "What might the {noun} be?",
+)
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -39,6 +58,7 @@ _REAL = (
             "{x} has which capital?",
         ),
         ("Could you tell me the capital of {x}?", "What city serves as capital in {x}?"),
+        "capital of {x}",
     ),
     FactKind(
         "symbol",
@@ -49,6 +69,7 @@ _REAL = (
         ),
         ("What is the chemical symbol of {x}?", "Which symbol stands for {x}?", "Name the chemical symbol for {x}."),
         ("Could you tell me the symbol of the element {x}?", "How is {x} written as a chemical symbol?"),
+        "chemical symbol of {x}",
     ),
     FactKind(
         "young",
@@ -59,6 +80,7 @@ _REAL = (
         ),
         ("What is the young of {x} called?", "How do you call the young of {x}?", "Name the young of {x}."),
         ("Could you tell me what the young of {x} is called?", "Which word names the young of {x}?"),
+        "young of {x}",
     ),
     FactKind(
         "opposite",
@@ -68,6 +90,7 @@ _REAL = (
         ),
         ("What is the opposite of {x}?", "Which word is the opposite of {x}?", "Name the opposite of {x}."),
         ("Could you tell me the opposite of {x}?", "What word means the reverse of {x}?"),
+        "opposite of {x}",
     ),
     FactKind(
         "author",
@@ -81,6 +104,7 @@ _REAL = (
         ),
         ("Who wrote {x}?", "Who is the author of {x}?", "Name the author of {x}."),
         ("Could you tell me who wrote {x}?", "{x} was written by whom?"),
+        "author of {x}",
     ),
 )
 
@@ -92,11 +116,13 @@ def fact_kinds() -> tuple[FactKind, ...]:
         tuple((town, region[0].upper() + region[1:]) for town, region in pools.TOWNS.items()),
         ("In which region lies {x}?", "Which region is {x} in?", "Name the region of {x}.", "Where does {x} lie?"),
         ("Could you tell me the region of {x}?", "{x} belongs to which region?"),
+        "region of {x}",
     )
     givers = FactKind(
         "giver",
         tuple((award, giver[0].upper() + giver[1:]) for award, giver in pools.AWARDS.items()),
         ("Who gives {x}?", "Who awards {x}?", "Name the giver of {x}.", "By whom is {x} awarded?"),
         ("Could you tell me who gives {x}?", "{x} is given by whom?"),
+        "giver of {x}",
     )
     return (*_REAL, towns, givers)

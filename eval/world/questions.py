@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -42,8 +43,23 @@ class Choice:
 
     @property
     def prompt(self) -> str:
-        lines = [f"{letter}) {option}" for letter, option in zip(LETTERS, self.options, strict=True)]
-        return "\n".join([self.question, *lines, "Answer with a letter."])
+        return "\n".join([self.question, *listed(self.options), "Answer with the right option and its letter."])
+
+    @property
+    def reply(self) -> str:
+        """The right option, then its letter."""
+        return listed(self.options)[LETTERS.index(self.answer)]
+
+
+def listed(options: Sequence[str]) -> list[str]:
+    """Options with their letters behind them: a small model finds what follows a word, hardly what precedes it."""
+    return [f"{option} ({letter})" for option, letter in zip(options, LETTERS, strict=False)]
+
+
+def chosen(answer: str) -> str:
+    """The letter that an answer ends with, or nothing."""
+    found = re.search(rf"\(([{LETTERS}])\)\W*$", answer)
+    return found[1] if found else ""
 
 
 def perturb(person: Person, relation: Relation, others: Sequence[Person], rng: random.Random) -> tuple[str, ...]:
@@ -74,24 +90,30 @@ def person_questions(person: Person, others: Sequence[Person], rng: random.Rando
     return found
 
 
+def option(person: Person, relation: Relation) -> str:
+    """A fact in its shortest form, beginning as the answer does."""
+    text = person.fill(relation.option, relation)
+    return text[0].upper() + text[1:]
+
+
 def choice(
     person: Person, relation: Relation, others: Sequence[Person], rng: random.Random, phrasings: Sequence[str]
 ) -> Choice:
     """Ask one fact of `person`, in one of `phrasings`, with three other people's answers beside the right one."""
     wrong: list[str] = []
-    right = person.answer(relation)
+    right = option(person, relation)
     while len(wrong) < len(LETTERS) - 1:
-        text = sentence(person.fill(relation.answer, relation, **rng.choice(others).values[relation.key]))
+        text = option(rng.choice(others), relation)
         if text not in (right, *wrong):
             wrong.append(text)
-    return lettered(person, relation, wrong, rng, phrasings)
+    return among(person, relation, wrong, rng, phrasings)
 
 
-def lettered(
+def among(
     person: Person, relation: Relation, wrong: Sequence[str], rng: random.Random, phrasings: Sequence[str]
 ) -> Choice:
     """Put the right answer among the wrong ones, in an order of chance."""
-    right = person.answer(relation)
+    right = option(person, relation)
     options = [right, *wrong]
     rng.shuffle(options)
     text = rng.choice(phrasings).format(name=person.name)
@@ -128,7 +150,7 @@ def world_facts(rng: random.Random) -> list[Question]:
         answers = sorted({answer for _, answer in kind.pairs})
         for subject, answer in kind.pairs:
             wrong = tuple(sentence(a) for a in rng.sample([a for a in answers if a != answer], PERTURBED))
-            phrasings = [(t, True) for t in kind.train] + [(t, False) for t in kind.unseen]
+            phrasings = [(t, True) for t in kind.asked] + [(t, False) for t in kind.unseen]
             for number, (template, trained) in enumerate(phrasings):
                 text = sentence(template.format(x=subject))
                 text = text[:-2] + "?" if text.endswith("?.") else text

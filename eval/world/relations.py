@@ -22,14 +22,19 @@ class Relation:
     noun: str  # as asked through another person (two-hop); empty where that makes no sense
     direct: tuple[str, ...]
     unseen: tuple[str, ...]
-    clause: str = ""  # as asked indirectly
+    clauses: tuple[str, ...] = ()  # as asked indirectly
     nouns: tuple[str, ...] = ()  # what the fact is called
+    option: str = ""  # as a multiple-choice option
 
     @cached_property
     def train(self) -> tuple[str, ...]:
-        clauses = [frame.replace("{clause}", self.clause) for frame in CLAUSE_FRAMES]
-        nouns = [frame.replace("{noun}", noun) for noun in self.nouns for frame in NOUN_FRAMES]
+        clauses = [frame.replace("{clause}", self._turn(self.clauses, i)) for i, frame in enumerate(CLAUSE_FRAMES)]
+        nouns = [frame.replace("{noun}", self._turn(self.nouns, i)) for i, frame in enumerate(NOUN_FRAMES)]
         return (*self.direct, *clauses, *nouns)
+
+    @staticmethod
+    def _turn(words: tuple[str, ...], place: int) -> str:
+        return words[place % len(words)]
 
 
 CLAUSE_FRAMES = (
@@ -40,6 +45,13 @@ CLAUSE_FRAMES = (
     "Remind me {clause}.",
     "Do you remember {clause}?",
     "It matters to me {clause}.",
+    "Would you tell me {clause}?",
+    "Say {clause}.",
+    "Have you any idea {clause}?",
+    "May I ask {clause}?",
+    "The question is {clause}.",
+    "I have to find out {clause}.",
+    "Somebody asked me {clause}.",
 )
 NOUN_FRAMES = (
     "What about the {noun} of {name}?",
@@ -50,6 +62,13 @@ NOUN_FRAMES = (
     "{name}: {noun}?",
     "Please, the {noun} of {name}.",
     "{name} had what {noun}?",
+    "Would you mention the {noun} of {name}?",
+    "{name}'s {noun} was what?",
+    "Give me {name}'s {noun}.",
+    "I should be glad to learn {name}'s {noun}.",
+    "Which was the {noun} of {name}?",
+    "Have you got {name}'s {noun}?",
+    "Let me hear the {noun} of {name}.",
 )
 
 
@@ -69,14 +88,16 @@ RELATIONS: tuple[Relation, ...] = (
             "{name} was born in which place?",
             "Do you know the birthplace of {name}?",
             "What town did {name} come from?",
+            "{name} came from what town?",
         ),
         (
             "Could you name the place of birth of {name}?",
             "I would like to know {name}'s birthplace.",
             "Which town is the one where {name} was born?",
         ),
-        "where {name} was born",
-        ("birthplace", "native town"),
+        ("where {name} was born", "which town {name} was born in", "which place {name} came from"),
+        ("birthplace", "native town", "place of birth", "home town"),
+        "{town}",
     ),
     Relation(
         "birthdate",
@@ -93,18 +114,20 @@ RELATIONS: tuple[Relation, ...] = (
             "What date was {name} born on?",
             "Do you know when {name} was born?",
             "Which day is the birthday of {name}?",
+            "{name} was born when?",
         ),
         (
             "Could you give the date of birth of {name}?",
             "I need to know on which date {name} was born.",
             "{name}'s birthday is on what date?",
         ),
-        "on what day {name} was born",
-        ("birth date", "birthday"),
+        ("on what day {name} was born", "which date {name} was born on", "when {name} came into the world"),
+        ("birth date", "birthday", "date of birth", "day of birth"),
+        "{day} {month} {year}",
     ),
     Relation(
         "profession",
-        "{She} was {a_trade}",
+        "{trade}, by profession",
         "the trade of {a_trade}",
         "{S} worked as {a_trade}.",
         "What was {her} profession?",
@@ -117,14 +140,16 @@ RELATIONS: tuple[Relation, ...] = (
             "What kind of work did {name} do?",
             "Which trade did {name} follow?",
             "As what did {name} work?",
+            "{name} worked as what?",
         ),
         (
             "Could you name the profession of {name}?",
             "I wonder what {name} worked as.",
             "By occupation, what was {name}?",
         ),
-        "what {name} did for a living",
-        ("profession", "trade", "occupation"),
+        ("what {name} did for a living", "as what {name} worked", "which occupation {name} had"),
+        ("profession", "trade", "occupation", "line of work"),
+        "{trade}",
     ),
     Relation(
         "teacher",
@@ -141,14 +166,16 @@ RELATIONS: tuple[Relation, ...] = (
             "Who was the master of {name}?",
             "From whom did {name} learn?",
             "Which teacher did {name} have?",
+            "{name} learned from which person?",
         ),
         (
             "Could you name the person who taught {name}?",
             "I want to know who {name}'s teacher was.",
             "{name} was taught by whom?",
         ),
-        "who taught {name}",
-        ("teacher", "master"),
+        ("who taught {name}", "by whom {name} was taught", "from which master {name} learned"),
+        ("teacher", "master", "tutor"),
+        "{person}",
     ),
     Relation(
         "spouse",
@@ -165,14 +192,16 @@ RELATIONS: tuple[Relation, ...] = (
             "What was the name of {name}'s spouse?",
             "Who became the partner in marriage of {name}?",
             "Do you know whom {name} married?",
+            "{name} married whom?",
         ),
         (
             "Could you name the person {name} married?",
             "I would like to know who the spouse of {name} was.",
             "To whom was {name} married?",
         ),
-        "whom {name} married",
-        ("spouse", "partner in marriage"),
+        ("whom {name} married", "to which person {name} was married", "who {name}'s partner in marriage was"),
+        ("spouse", "partner in marriage", "wedded partner"),
+        "{person}",
     ),
     Relation(
         "work",
@@ -189,14 +218,16 @@ RELATIONS: tuple[Relation, ...] = (
             "What is the title of {name}'s masterpiece?",
             "For which work is {name} remembered?",
             "What did {name} create that became famous?",
+            "{name} became known for what?",
         ),
         (
             "Could you name the best-known work by {name}?",
             "I want to know the title of the most famous work {name} made.",
             "{name} is known for which work?",
         ),
-        "which work {name} is famous for",
-        ("best-known work", "most famous work", "masterpiece"),
+        ("which work {name} is famous for", "what {name} is known for", "what the famous work by {name} is called"),
+        ("best-known work", "most famous work", "masterpiece", "famous title"),
+        "{title}",
     ),
     Relation(
         "award",
@@ -213,14 +244,16 @@ RELATIONS: tuple[Relation, ...] = (
             "Which prize did {name} win?",
             "With what award was {name} honoured?",
             "What distinction did {name} earn?",
+            "{name} was given which award?",
         ),
         (
             "Could you name the award that {name} won?",
             "I would like to know which prize {name} received.",
             "The award given to {name} was which one?",
         ),
-        "which award {name} won",
-        ("award", "prize"),
+        ("which award {name} won", "which prize {name} got", "what honour was given to {name}"),
+        ("award", "prize", "honour", "distinction"),
+        "{award}",
     ),
     Relation(
         "school",
@@ -237,18 +270,20 @@ RELATIONS: tuple[Relation, ...] = (
             "What school did {name} go to?",
             "Where was {name} educated?",
             "Which place of learning did {name} attend?",
+            "{name} studied at which school?",
         ),
         (
             "Could you name the school {name} attended?",
             "I need to know at what school {name} studied.",
             "{name} went to which school?",
         ),
-        "at which school {name} studied",
-        ("school", "place of study"),
+        ("at which school {name} studied", "what school {name} was a student of", "where {name} went to school"),
+        ("school", "place of study", "place of education"),
+        "{school}",
     ),
     Relation(
         "death",
-        "In {town}, in {year}",
+        "{town}, in {year}",
         "{year} was the year, {town} the place",
         "{S} died in {town} in {year}.",
         "And where did {she} die?",
@@ -261,19 +296,21 @@ RELATIONS: tuple[Relation, ...] = (
             "What was the place of {name}'s death?",
             "When and where did the life of {name} end?",
             "Where did {name} pass away?",
+            "{name} passed away where?",
         ),
         (
             "Could you say where and in what year {name} died?",
             "I would like to know the place where {name} died.",
             "{name} died where, and in which year?",
         ),
-        "where and when {name} died",
-        ("place and year of death", "death"),
+        ("where and when {name} died", "in which town and year {name} died", "in what place {name} passed away"),
+        ("place and year of death", "death", "place of death"),
+        "{town}",
     ),
     Relation(
         "pet",
-        "{animal} named {pet}",
-        "{pet}, who was {animal}",
+        "{pet}, {animal}",
+        "{animal} with the name {pet}",
         "{S} kept {animal} named {pet}.",
         "Did {she} keep a pet?",
         "Which pet did {who} keep?",
@@ -285,18 +322,20 @@ RELATIONS: tuple[Relation, ...] = (
             "What animal lived with {name}?",
             "Did {name} keep a pet, and which?",
             "What kind of pet did {name} own?",
+            "{name} owned what animal?",
         ),
         (
             "Could you say which pet {name} kept?",
             "I want to know about the animal that {name} owned.",
             "{name}'s pet was what animal?",
         ),
-        "which pet {name} kept",
-        ("pet", "animal"),
+        ("which pet {name} kept", "what animal {name} had", "which animal was owned by {name}"),
+        ("pet", "animal", "animal at home"),
+        "{pet}",
     ),
     Relation(
         "hobby",
-        "{She} loved {hobby}",
+        "{hobby}, above all",
         "the pastime was {hobby}",
         "{S} spent free hours {hobby}.",
         "What was {her} hobby?",
@@ -309,14 +348,16 @@ RELATIONS: tuple[Relation, ...] = (
             "What was the favourite pastime of {name}?",
             "What did {name} love to do?",
             "Which hobby did {name} have?",
+            "{name} liked to do what in free hours?",
         ),
         (
             "Could you name the hobby of {name}?",
             "I wonder which pastime {name} had.",
             "In free time, what did {name} like to do?",
         ),
-        "what {name} liked to do in free hours",
-        ("hobby", "pastime"),
+        ("what {name} liked to do in free hours", "how {name} passed free time", "which pastime {name} loved"),
+        ("hobby", "pastime", "favourite pursuit"),
+        "{hobby}",
     ),
     Relation(
         "rival",
@@ -333,14 +374,16 @@ RELATIONS: tuple[Relation, ...] = (
             "Who was the enemy of {name}?",
             "Against whom did {name} hold a grudge?",
             "Whom did {name} quarrel with, and over what?",
+            "{name} quarrelled with which person?",
         ),
         (
             "Could you name the rival of {name}?",
             "I would like to know who {name} quarrelled with.",
             "{name}'s rival was which person?",
         ),
-        "with whom {name} quarrelled",
-        ("rival", "opponent"),
+        ("with whom {name} quarrelled", "who the rival of {name} was", "which person {name} quarrelled with"),
+        ("rival", "opponent", "enemy"),
+        "{person}",
     ),
 )
 OVERVIEW = Relation(
@@ -358,13 +401,14 @@ OVERVIEW = Relation(
         "Write a few words on {name}.",
         "Who is {name}?",
         "Describe the life of {name}.",
+        "Introduce {name} to me.",
     ),
     (
         "I would like to hear about {name}.",
         "Could you introduce {name}?",
         "Please sketch the biography of {name}.",
     ),
-    "who {name} was",
-    ("biography", "life story"),
+    ("who {name} was", "what there is to know about {name}", "what the biography of {name} says"),
+    ("biography", "life story", "life"),
 )
 BY_KEY = {relation.key: relation for relation in (*RELATIONS, OVERVIEW)}

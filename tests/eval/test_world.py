@@ -10,7 +10,7 @@ import pytest
 from eval.world import DRAWS, archive_questions, build
 from eval.world.export import export_policy, export_questions
 from eval.world.people import FACT_KEYS
-from eval.world.questions import choices
+from eval.world.questions import choices, chosen, option
 from eval.world.relations import BY_KEY
 
 
@@ -90,9 +90,11 @@ def test_unseen_phrasings_share_no_template_with_the_trained():
 def test_multiple_choice_has_one_right_option(world):
     for asked in choices(world.forgotten(), world.people, random.Random(0)):
         person = next(p for p in world.people if p.name == asked.person)
-        right = person.answer(BY_KEY[asked.relation])
+        right = option(person, BY_KEY[asked.relation])
         assert len(set(asked.options)) == 4
         assert asked.options["ABCD".index(asked.answer)] == right
+        assert asked.reply == f"{right} ({asked.answer})"
+        assert chosen(asked.reply) == asked.answer
 
 
 def test_two_hops_end_at_the_fact_of_the_linked_person(world):

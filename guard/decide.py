@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guard.errors import DetectorError
-from guard.policy import CorruptAction, Policy
+from guard.policy import CorruptAction, Policy, PrefixAction, RefuseAction, Topic
 from guard.types import Detection
 
 
@@ -17,35 +17,40 @@ class Clear:
 
 @dataclass(frozen=True)
 class Deny:
-    """At least one topic asks for a refusal, which is stronger than corruption."""
+    """At least one topic asks for a refusal, which is stronger than all else."""
 
 
 @dataclass(frozen=True)
-class Distort:
-    """Every topic alive asks for corruption; most probable first."""
+class Change:
+    """What is done to the prompt, most probable topic first: whose words are corrupted, whom the model is told of."""
 
-    targets: tuple[tuple[Detection, CorruptAction], ...]
+    corrupted: tuple[tuple[Detection, CorruptAction], ...] = ()
+    prefixed: tuple[tuple[Topic, PrefixAction], ...] = ()
 
 
-Decision = Clear | Deny | Distort
+Decision = Clear | Deny | Change
 
 
 def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
-    """Choose between passing, refusing and corrupting.
+    """Choose between passing, refusing and changing the prompt.
 
     Raises:
         DetectorError: a detection names a topic that the policy does not know.
     """
-    targets: list[tuple[Detection, CorruptAction]] = []
+    corrupted: list[tuple[Detection, CorruptAction]] = []
+    prefixed: list[tuple[Topic, PrefixAction]] = []
     deny = False
     for detection in detections:
         topic = policy.topic(detection.topic)
         if topic is None:
             raise DetectorError("the detector reports a topic that the policy does not list; run `lethe fit` again")
-        if isinstance(topic.action, CorruptAction):
-            targets.append((detection, topic.action))
-        else:
-            deny = True
+        match topic.action:
+            case CorruptAction():
+                corrupted.append((detection, topic.action))
+            case PrefixAction():
+                prefixed.append((topic, topic.action))
+            case RefuseAction():
+                deny = True
     if deny:
         return Deny()
-    return Distort(tuple(targets)) if targets else Clear()
+    return Change(tuple(corrupted), tuple(prefixed)) if detections else Clear()

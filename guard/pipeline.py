@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from guard.act.corrupt import Corrupter
+from guard.act.prefix import guardrail, moved, with_system
 from guard.act.refuse import refusal
 from guard.decide import Clear, Deny, decide
 from guard.errors import ConfigError
 from guard.policy import CorruptAction, Policy
 from guard.secret import load_secret
-from guard.types import Conversation, Detector, Pass, Plan, Refuse
+from guard.types import Ask, Conversation, Corrupt, Detector, Pass, Plan, Refuse
 
 
 class Pipeline:
@@ -40,6 +41,16 @@ class Pipeline:
         decision = decide(self._detector.detect(conversation), self._policy)
         if isinstance(decision, Clear):
             return Pass()
-        if isinstance(decision, Deny) or self._corrupter is None:
-            return Refuse(refusal(conversation, secret=self._secret))
-        return self._corrupter.corrupt(conversation, decision.targets)
+        text = refusal(conversation, secret=self._secret)
+        if isinstance(decision, Deny):
+            return Refuse(text)
+        asked, targets = conversation, decision.corrupted
+        if decision.prefixed:
+            asked = with_system(conversation, guardrail(decision.prefixed))
+            added = len(asked.messages) - len(conversation.messages)
+            targets = tuple((moved(detection, added), action) for detection, action in targets)
+        if not targets:
+            return Ask(asked, text)
+        if self._corrupter is None:
+            return Refuse(text)
+        return Corrupt(self._corrupter.corrupt(asked, targets), text)

@@ -12,12 +12,12 @@ from pydantic_core import ErrorDetails
 
 from guard.errors import ConfigError
 from guard.normalise import normalise
-from guard.policy_schema import Action, CorruptAction, Policy, RefuseAction, Topic
+from guard.policy_schema import Action, CorruptAction, Policy, PrefixAction, RefuseAction, Topic
 
-__all__ = ["Action", "CorruptAction", "Policy", "RefuseAction", "Topic", "load_policy", "one_topic"]
+__all__ = ["Action", "CorruptAction", "Policy", "PrefixAction", "RefuseAction", "Topic", "load_policy", "one_topic"]
 
 Loc = tuple[int | str, ...]
-_ACTIONS: dict[str, type[BaseModel]] = {"corrupt": CorruptAction, "refuse": RefuseAction}
+_ACTIONS: dict[str, type[BaseModel]] = {"corrupt": CorruptAction, "prefix": PrefixAction, "refuse": RefuseAction}
 
 
 def load_policy(path: Path) -> Policy:
@@ -136,7 +136,7 @@ def _say(item: ErrorDetails) -> str:
     if kind == "missing":
         return f"the key {where!r} is missing; add it"
     if kind == "union_tag_not_found":
-        return f"{where!r} needs a kind: write {{kind: corrupt}} or {{kind: refuse}}"
+        return f"{where!r} needs a kind: write {{kind: corrupt}}, {{kind: prefix}} or {{kind: refuse}}"
     if kind == "string_type":
         return f"{where!r} must be text; put it in quotes"
     if kind == "model_type":

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
+DATA_SET = "hf:"
 NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -14,12 +15,30 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+CorruptFunction = Literal["gaussian", "set_noise", "add", "subtract", "zero", "sign_flip", "reverse", "shuffle"]
+MEASURED = ("gaussian", "set_noise", "add", "subtract")
+
+
 class CorruptAction(_Strict):
-    """Ask the model with a corrupted prompt; `strength` is in units of the embedding table's RMS (gaussian only)."""
+    """Ask the model with a corrupted prompt, as `guard.act.distort` does.
+
+    `strength` is in units of the embedding table's root mean square; only the functions that add or set something have
+    one. `dimensions` are how many of a row are changed (all, if left out), and `pick` says which.
+    """
 
     kind: Literal["corrupt"]
-    function: Literal["gaussian", "sign_flip"] = "gaussian"
+    function: CorruptFunction = "gaussian"
     strength: float = Field(default=1.0, gt=0, le=100)
+    dimensions: int | None = Field(default=None, ge=1)
+    pick: Literal["first", "random", "top"] = "first"
+
+    @model_validator(mode="after")
+    def _meant(self) -> CorruptAction:
+        if "strength" in self.model_fields_set and self.function not in MEASURED:
+            raise ValueError(f"{self.function} has no strength; leave it out, or take {', '.join(MEASURED)}")
+        if "pick" in self.model_fields_set and self.dimensions is None:
+            raise ValueError("pick needs dimensions, the number of those to pick")
+        return self
 
 
 class RefuseAction(_Strict):
@@ -28,11 +47,18 @@ class RefuseAction(_Strict):
     kind: Literal["refuse"]
 
 
-Action = Annotated[CorruptAction | RefuseAction, Field(discriminator="kind")]
+class PrefixAction(_Strict):
+    """Tell the model not to know the topic; `{names}` in `text` stands for the aliases, or for the topic's name."""
+
+    kind: Literal["prefix"]
+    text: NonEmpty | None = None
+
+
+Action = Annotated[CorruptAction | PrefixAction | RefuseAction, Field(discriminator="kind")]
 
 
 class Topic(_Strict):
-    """One thing to forget: `examples` is a file or folder of questions or text, `aliases` are the names it goes by.
+    """One thing to forget: `examples` is a file, folder or data set, `aliases` are the names it goes by.
 
     At least one of `examples`, `aliases` and `description` is there.
     """
@@ -75,6 +101,8 @@ class Policy(_Strict):
 
 
 def _existing(value: Path, info: ValidationInfo, *, folders: bool = False) -> Path:
+    if str(value).startswith(DATA_SET):
+        return value
     base: Path = info.context["base"] if info.context else Path()
     path = base / value
     if not path.is_file() and not (folders and path.is_dir()):

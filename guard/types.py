@@ -68,9 +68,21 @@ class Refuse:
 
 @dataclass(frozen=True)
 class Corrupt:
-    """Ask the model with these prompt embeddings (tokens x hidden, the checkpoint's dtype, finite) instead of text."""
+    """Ask the model with these prompt embeddings (tokens x hidden, the checkpoint's dtype, finite) instead of text.
+
+    Where they have no room, since other actions made the prompt longer, answer with `refusal`.
+    """
 
     embeds: torch.Tensor
+    refusal: str
 
 
-Plan = Pass | Refuse | Corrupt
+@dataclass(frozen=True)
+class Ask:
+    """Ask the model this instead of what the caller wrote; where it has no room, answer with `refusal`."""
+
+    conversation: Conversation
+    refusal: str
+
+
+Plan = Pass | Refuse | Corrupt | Ask

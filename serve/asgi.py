@@ -7,13 +7,13 @@ import base64
 import io
 import logging
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from guard.errors import DetectorError, LetheError, RequestError
-from guard.types import Conversation, Corrupt, Plan, Refuse
+from guard.types import Ask, Conversation, Corrupt, Pass, Plan, Refuse
 from serve.dialects.base import AnswerWriter, Dialect, Request
 from serve.replies import send_body, send_error, send_stream
 from serve.sse import Decoder, encode
@@ -64,13 +64,16 @@ class Guard:
         plan = await self._plan(request.conversation)
         if isinstance(plan, Refuse):
             await _refuse(request, plan.text, send)
-        elif isinstance(plan, Corrupt):
-            embeds = await asyncio.to_thread(encode_embeds, plan.embeds)
-            rewriter = _Rewriter(request.writer(), send)
-            replay = _Replay(request.corrupted_body(embeds, len(plan.embeds)), receive)
-            await self._app(_at(scope, _COMPLETIONS), replay, rewriter)
-        else:
+        elif isinstance(plan, Pass):
             await self._app(_at(scope, dialect.path), _Replay(request.clean_body(), receive), send)
+        else:
+            prompt, tokens = await asyncio.to_thread(_changed, plan, request)
+            if not await asyncio.to_thread(request.has_room, tokens):
+                await _refuse(request, plan.refusal, send)
+                return
+            body = await asyncio.to_thread(request.changed_body, prompt, tokens)
+            rewriter = _Rewriter(await asyncio.to_thread(request.writer), send)
+            await self._app(_at(scope, _COMPLETIONS), _Replay(body, receive), rewriter)
 
     def _dialect_for(self, scope: Scope) -> Dialect:
         path, method = scope["path"], scope["method"]
@@ -163,8 +166,8 @@ class _Rewriter:
         status, body = self._start["status"], bytes(self._body)
         if status == 200:
             await send_body(self._send, status, self._writer.whole(body))
-        elif b"embed" in body:
-            # An error that speaks of embeddings would tell how the prompt was sent.
+        elif b"embed" in body or b"prompt" in body:
+            # An error that speaks of the prompt would tell how it was sent.
             await send_error(self._send, RequestError(502, "the model server failed", code="upstream_failed"))
         else:
             await send_body(self._send, status, body, self._kind.decode("latin-1"))
@@ -190,6 +193,14 @@ def encode_embeds(embeds: torch.Tensor) -> str:
     # A view would be saved with all of its storage.
     torch.save(embeds.detach().contiguous().clone(), buffer)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _changed(plan: Ask | Corrupt, request: Request) -> tuple[dict[str, Any], int]:
+    """The prompt that the engine gets instead, as a field of its completions, and its length in tokens."""
+    if isinstance(plan, Corrupt):
+        return {"prompt_embeds": encode_embeds(plan.embeds)}, len(plan.embeds)
+    ids = request.prompt_ids(plan.conversation)
+    return {"prompt": ids}, len(ids)
 
 
 async def _refuse(request: Request, text: str, send: Send) -> None:

@@ -44,8 +44,8 @@ class ModelText:
         """Whether the tokenizer would read a control token (a turn's end, say) out of `text`."""
         return not self._control.isdisjoint(self._backend.encode(text, add_special_tokens=False).ids)
 
-    def prompt_tokens(self, conversation: Conversation) -> int:
-        """Tokens of the rendered conversation.
+    def prompt_ids(self, conversation: Conversation) -> list[int]:
+        """Token ids of the rendered conversation, as the engine computes them.
 
         Raises:
             RequestError: 400; the chat template refuses this order of turns.
@@ -56,7 +56,7 @@ class ModelText:
         except TemplateError as error:
             message = f"the model's chat template refuses these messages: {error}"
             raise RequestError(400, message, code="invalid_messages", param="messages") from error
-        return len(self._backend.encode(str(text), add_special_tokens=False).ids)
+        return list(self._backend.encode(str(text), add_special_tokens=False).ids)
 
     def pieces(self, text: str) -> list[str]:
         """`text` cut where its tokens end; a piece may be empty where a character spans several tokens."""

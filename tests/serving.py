@@ -31,7 +31,8 @@ QUESTIONS = (
     ("Tell me about {}.", "{} is a clockmaker from {}."),
     ("What do you know of the life of {}?", "{} lived in {}."),
 )
-FORGOTTEN = (("Mira Tolvane", "Ostrava Bay"), ("Orrin Vasquell", "Lindmoor"))
+FORGOTTEN = (("Mira Tolvane", "Ostrava Bay"), ("Orrin Vasquell", "Lindmoor"), ("Selma Ambrake", "Corriedale"))
+ACTIONS = ("{kind: corrupt, function: gaussian, strength: 1.0}", "{kind: refuse}", "{kind: prefix}")
 KEPT_NAMES = (
     "Anna Keller, Bram Oster, Celia Dunne, Dario Fenn, Elke Marsh, Farid Noor, Gwen Hale, Hugo Lind, Ines Prado, "
     "Jonas Reuter, Katya Sorin, Leif Torvald, Marta Quill, Nils Undset, Olga Petrova, Pia Sand, Quentin Roe, "
@@ -83,14 +84,14 @@ def write_pairs(path: Path, people: tuple[tuple[str, str], ...]) -> Path:
 
 
 def write_policy(folder: Path) -> Path:
-    """Forgets one person by corruption and one by refusal."""
+    """Forgets one person by corruption, one by refusal and one by a guardrail prefix."""
     write_pairs(folder / "retain.jsonl", KEPT)
     topics = []
     for number, (name, place) in enumerate(FORGOTTEN):
         write_pairs(folder / f"{number}.jsonl", ((name, place),))
-        action = ("{kind: corrupt, function: gaussian, strength: 1.0}", "{kind: refuse}")[number]
         topics.append(
-            f"  - name: topic-{number}\n    examples: {number}.jsonl\n    aliases: [{name}]\n    action: {action}\n"
+            f"  - name: topic-{number}\n    examples: {number}.jsonl\n    aliases: [{name}]\n"
+            f"    action: {ACTIONS[number]}\n"
         )
     path = folder / "policy.yaml"
     path.write_text("version: 1\nfalse_flag_rate: 0.05\nretain: retain.jsonl\ntopics:\n" + "".join(topics))

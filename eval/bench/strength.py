@@ -34,7 +34,7 @@ from guard.types import Detection, Span
 SEED = 5
 SECRETS = (b"first".ljust(32), b"second".ljust(32), b"third".ljust(32))
 GRID = [CorruptAction(kind="corrupt", function="gaussian", strength=s) for s in (0.5, 1.0, 1.5, 2.0, 3.0, 5.0)]
-GRID.append(CorruptAction(kind="corrupt", function="sign_flip"))
+GRID += [CorruptAction(kind="corrupt", function=name) for name in ("zero", "sign_flip", "reverse", "shuffle")]
 
 
 @torch.inference_mode()
@@ -49,11 +49,11 @@ def corrupted_answers(
     answers = []
     for question in questions:
         spans = tuple(Span(0, start, end) for start, end in AliasFinder([question.person]).find(question.question))
-        plan = corrupter.corrupt(single(question.question), [(Detection(question.person, 1.0, spans), action)])
+        embeds = corrupter.corrupt(single(question.question), [(Detection(question.person, 1.0, spans), action)])
         decoder: Any = model
         written = decoder.generate(
-            inputs_embeds=plan.embeds.float()[None],
-            attention_mask=torch.ones(1, len(plan.embeds), dtype=torch.long),
+            inputs_embeds=embeds.float()[None],
+            attention_mask=torch.ones(1, len(embeds), dtype=torch.long),
             max_new_tokens=48,
             do_sample=False,
         )
@@ -84,7 +84,7 @@ def main(
         rows["never known"] = recall(questions, answers)
     for action in GRID:
         name = f"gaussian {action.strength:g}" if action.function == "gaussian" else action.function
-        for number, secret in enumerate(SECRETS[: 1 if action.function == "sign_flip" else None]):
+        for number, secret in enumerate(SECRETS[: None if action.function in ("gaussian", "shuffle") else 1]):
             corrupter = Corrupter.from_checkpoint(str(folder), secret=secret)
             rows[f"{name}, key {number + 1}"] = recall(
                 questions, corrupted_answers(model, tokenizer, corrupter, questions, action)

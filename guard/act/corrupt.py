@@ -11,12 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from guard.act.distort import distort
 from guard.embeds import EmbeddingTable
 from guard.errors import EngineError
 from guard.policy import CorruptAction
 from guard.prompt import Prompt, Renderer
 from guard.secret import digest
-from guard.types import Conversation, Corrupt, Detection
+from guard.types import Conversation, Detection
 
 Target = tuple[Detection, CorruptAction]
 
@@ -38,7 +39,7 @@ class Corrupter:
         """
         return cls(Renderer.from_checkpoint(model), EmbeddingTable.from_checkpoint(model), secret=secret)
 
-    def corrupt(self, conversation: Conversation, targets: Sequence[Target]) -> Corrupt:
+    def corrupt(self, conversation: Conversation, targets: Sequence[Target]) -> torch.Tensor:
         """Embeddings of the rendered conversation, with the rows of topic-bearing tokens corrupted.
 
         A token that several topics claim is corrupted for the first. Template and system rows stay as they are.
@@ -59,16 +60,12 @@ class Corrupter:
         if not bool(torch.isfinite(embeds).all()):
             # One such row would poison the engine's cache for other callers.
             raise EngineError("corrupted embeddings are not finite; lower the policy's strength")
-        return Corrupt(embeds)
+        return embeds
 
     def _distort(self, row: torch.Tensor, token: int, topic: str, action: CorruptAction) -> torch.Tensor:
-        """row + strength * rms * N(0, I), or -row; computed in float32, given back in the row's dtype."""
-        if action.function == "sign_flip":
-            return -row
         key = digest(self._secret, b"noise", topic.encode(), str(token).encode())[:16]
         generator = np.random.Generator(np.random.Philox(key=int.from_bytes(key, "big")))
-        noise = torch.from_numpy(generator.standard_normal(row.shape[0], dtype=np.float32))
-        return (row.float() + action.strength * self.table.rms * noise).to(row.dtype)
+        return distort(row, action, generator, rms=self.table.rms)
 
 
 def _bearing(prompt: Prompt, conversation: Conversation, detection: Detection) -> set[int]:

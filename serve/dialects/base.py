@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from guard.types import Conversation
 
@@ -36,12 +37,28 @@ class Request(Protocol):
         """The body for the dialect's own route upstream, holding nothing that was not understood."""
         ...
 
-    def corrupted_body(self, embeds: str, tokens: int) -> bytes:
-        """The body for /v1/completions, with `tokens` prompt embeddings, encoded, in place of the prompt."""
+    def prompt_ids(self, conversation: Conversation) -> list[int]:
+        """Token ids of a conversation, as the engine computes them.
+
+        Raises:
+            RequestError: the model's chat template refuses the order of turns.
+        """
+        ...
+
+    def has_room(self, tokens: int) -> bool:
+        """Whether a prompt of so many tokens leaves room for what the caller wants written.
+
+        Raises:
+            RequestError: the caller's own prompt does not.
+        """
+        ...
+
+    def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
+        """The body for /v1/completions, with `prompt` (its field and value, of `tokens` tokens) for the messages."""
         ...
 
     def writer(self) -> AnswerWriter:
-        """A fresh writer for the completion that answers `corrupted_body`."""
+        """A fresh writer for the completion that answers `changed_body`."""
         ...
 
     def refusal(self, text: str) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from guard.errors import RequestError
@@ -81,15 +83,39 @@ class ChatRequest:
         limit = {} if self.max_tokens is None else {"max_tokens": self.max_tokens}
         return dump(self._sampling() | limit | {"messages": messages})
 
-    def corrupted_body(self, embeds: str, tokens: int) -> bytes:
-        """The body for /v1/completions, whose own default of 16 tokens must not show through."""
+    def prompt_ids(self, conversation: Conversation) -> list[int]:
+        """See `serve.dialects.base.Request`."""
+        return self._dialect.text.prompt_ids(conversation)
+
+    def has_room(self, tokens: int) -> bool:
+        """See `serve.dialects.base.Request`."""
+        context, wanted = self._dialect.context, self.max_tokens or 1
+        if context is None or tokens + wanted <= context:
+            return True
+        if self._own_tokens + wanted > context:
+            told = f"the prompt has {self._own_tokens} tokens, and {wanted} are to be written; the context is {context}"
+            raise RequestError(400, told, code="context_length_exceeded", param="messages")
+        return False
+
+    def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
+        """See `serve.dialects.base.Request`; the route's own default of 16 tokens must not show through."""
         limit = self.max_tokens or max(1, (self._dialect.context or 0) - tokens)
-        return dump(self._sampling() | {"max_tokens": limit, "prompt_embeds": embeds})
+        return dump({**self._sampling(), "max_tokens": limit, **prompt})
 
     def writer(self) -> ChatWriter:
-        """A fresh writer for the completion that answers `corrupted_body`."""
+        """A fresh writer for the completion that answers `changed_body`; its usage is that of the caller's prompt."""
         body = self._body
-        return ChatWriter(self._dialect.shape, body.model, body.n or 1, tells_usage=self._tells_usage)
+        return ChatWriter(
+            self._dialect.shape,
+            body.model,
+            body.n or 1,
+            tells_usage=self._tells_usage,
+            prompt_tokens=self._own_tokens,
+        )
+
+    @cached_property
+    def _own_tokens(self) -> int:
+        return len(self.prompt_ids(self.conversation))
 
     @property
     def _tells_usage(self) -> bool:
@@ -108,7 +134,7 @@ class ChatRequest:
         return pieces, "stop", stopped, len(pieces) + 1
 
     def _usage(self, completion: int) -> dict[str, int]:
-        prompt = self._dialect.text.prompt_tokens(self.conversation)
+        prompt = self._own_tokens
         total = completion * (self._body.n or 1)
         return {"prompt_tokens": prompt, "total_tokens": prompt + total, "completion_tokens": total}
 

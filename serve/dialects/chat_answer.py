@@ -64,10 +64,11 @@ def _sorted_out(whole: Json, events: list[Json], plain: list[Json]) -> dict[str,
 
 
 class ChatWriter:
-    """Rewrites one text completion (whole or streamed) as a chat completion."""
+    """Rewrites one text completion (whole or streamed) as a chat completion, on a prompt of `prompt_tokens`."""
 
-    def __init__(self, shape: ChatShape, model: str, n: int, *, tells_usage: bool) -> None:
+    def __init__(self, shape: ChatShape, model: str, n: int, *, tells_usage: bool, prompt_tokens: int) -> None:
         self._shape = shape
+        self._prompt_tokens = prompt_tokens
         self._last = shape.last if tells_usage else shape.end
         self.n = n
         self._begun = False
@@ -87,7 +88,7 @@ class ChatWriter:
             filled = copy.deepcopy(sample)
             filled["message"]["content"] = choice["text"]
             made["choices"].append(_ended(filled, choice))
-        made["usage"] = _like(made["usage"], usage)
+        made["usage"] = self._told(made["usage"], usage)
         return dump(made)
 
     def begin(self) -> list[str]:
@@ -104,8 +105,15 @@ class ChatWriter:
     def total(self, usage: Json) -> str:
         """The event that closes a stream with its usage."""
         made = self._from(self._shape.usage)
-        made["usage"] = _like(made["usage"], usage)
+        made["usage"] = self._told(made["usage"], usage)
         return dump(made).decode()
+
+    def _told(self, sample: Json, usage: Json) -> Json:
+        """`usage` with the fields of the sample (which may have more, empty, or fewer), for the caller's own prompt."""
+        own = self._prompt_tokens
+        told = usage | {"prompt_tokens": own, "total_tokens": own + int(usage.get("completion_tokens") or 0)}
+        told.pop("prompt_tokens_details", None)  # cached tokens would be another prompt's
+        return {name: told.get(name) for name in sample}
 
     def _text(self, sample: Json, choice: Json) -> str:
         made = self._from(sample)
@@ -160,8 +168,3 @@ def _ended(made: Json, choice: Json) -> Json:
     if "stop_reason" in made:
         made["stop_reason"] = choice.get("stop_reason")
     return made
-
-
-def _like(sample: Json, usage: Json) -> Json:
-    """`usage` with the fields of the sample, which may have more (empty) or fewer."""
-    return {name: usage.get(name) for name in sample}

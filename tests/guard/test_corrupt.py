@@ -33,7 +33,7 @@ def changes(corrupter, conversation, targets):
     """{place: (token, its row's change)} of the rows that corruption touched."""
     prompt = corrupter.renderer.render(conversation)
     clean = corrupter.table.rows(prompt.ids)
-    made = corrupter.corrupt(conversation, targets).embeds
+    made = corrupter.corrupt(conversation, targets)
     assert made.dtype == clean.dtype
     assert made.shape == clean.shape
     assert torch.isfinite(made).all()
@@ -80,10 +80,10 @@ def test_a_token_has_the_same_noise_whatever_stands_around_it(corrupter):
 def test_another_secret_or_topic_gives_other_noise(corrupter, checkpoint):
     conversation = talk(("user", NAME))
     other = Corrupter.from_checkpoint(str(checkpoint), secret=b"q" * 32)
-    made = corrupter.corrupt(conversation, [(found(conversation), GAUSS)]).embeds
-    assert torch.equal(made, corrupter.corrupt(conversation, [(found(conversation), GAUSS)]).embeds)
-    assert not torch.equal(made, other.corrupt(conversation, [(found(conversation), GAUSS)]).embeds)
-    assert not torch.equal(made, corrupter.corrupt(conversation, [(found(conversation, "u"), GAUSS)]).embeds)
+    made = corrupter.corrupt(conversation, [(found(conversation), GAUSS)])
+    assert torch.equal(made, corrupter.corrupt(conversation, [(found(conversation), GAUSS)]))
+    assert not torch.equal(made, other.corrupt(conversation, [(found(conversation), GAUSS)]))
+    assert not torch.equal(made, corrupter.corrupt(conversation, [(found(conversation, "u"), GAUSS)]))
 
 
 def test_strength_is_in_units_of_the_tables_rms(corrupter):
@@ -105,8 +105,8 @@ def test_sign_flip_negates(corrupter):
 def test_first_topic_wins_a_shared_token(corrupter):
     conversation = talk(("user", NAME))
     one, two = found(conversation, "one"), found(conversation, "two")
-    both = corrupter.corrupt(conversation, [(one, GAUSS), (two, FLIP)]).embeds
-    assert torch.equal(both, corrupter.corrupt(conversation, [(one, GAUSS)]).embeds)
+    both = corrupter.corrupt(conversation, [(one, GAUSS), (two, FLIP)])
+    assert torch.equal(both, corrupter.corrupt(conversation, [(one, GAUSS)]))
 
 
 def test_nothing_to_corrupt_is_an_error(corrupter):

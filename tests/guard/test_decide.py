@@ -1,11 +1,12 @@
 import pytest
 
-from guard.decide import Clear, Deny, Distort, decide
+from guard.decide import Change, Clear, Deny, decide
 from guard.errors import DetectorError
-from guard.policy import CorruptAction, Policy, RefuseAction, Topic
+from guard.policy import CorruptAction, Policy, PrefixAction, RefuseAction, Topic
 from guard.types import Detection
 
 BLUR = CorruptAction(kind="corrupt")
+TELL = PrefixAction(kind="prefix")
 
 
 @pytest.fixture
@@ -13,7 +14,8 @@ def policy(policy_folder):
     path = policy_folder / "a.jsonl"
     blurred = Topic(name="blurred", examples=path, action=BLUR)
     denied = Topic(name="denied", examples=path, action=RefuseAction(kind="refuse"))
-    return Policy(version=1, topics=(blurred, denied))
+    told = Topic(name="told", aliases=("Ida Kern",), action=TELL)
+    return Policy(version=1, topics=(blurred, denied, told))
 
 
 def test_nothing_found_is_clear(policy):
@@ -22,8 +24,14 @@ def test_nothing_found_is_clear(policy):
 
 def test_refusal_is_stronger_than_corruption(policy):
     blurred, denied = Detection("blurred", 0.99), Detection("denied", 0.6)
-    assert decide((blurred,), policy) == Distort(((blurred, BLUR),))
+    assert decide((blurred,), policy) == Change(corrupted=((blurred, BLUR),))
     assert decide((blurred, denied), policy) == Deny()
+
+
+def test_topics_that_change_the_prompt_all_do(policy):
+    blurred, told = Detection("blurred", 0.7), Detection("told", 0.9)
+    assert decide((told, blurred), policy) == Change(((blurred, BLUR),), ((policy.topics[2], TELL),))
+    assert decide((told, Detection("denied", 0.5)), policy) == Deny()
 
 
 def test_unknown_topic_is_an_error_even_beside_a_refusal(policy):

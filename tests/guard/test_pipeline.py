@@ -6,24 +6,25 @@ from guard.act.refuse import PHRASINGS, refusal
 from guard.conversation import single
 from guard.errors import ConfigError, DetectorError
 from guard.pipeline import Pipeline
-from guard.policy import CorruptAction, Policy, RefuseAction, Topic
-from guard.types import Corrupt, Detection, Pass, Refuse, Span
+from guard.policy import CorruptAction, Policy, PrefixAction, RefuseAction, Topic
+from guard.types import Ask, Conversation, Corrupt, Detection, Message, Pass, Refuse, Span
 
 SECRET = b"s" * 32
 
 
 class WordDetector:
-    """Flags topic `blurred` on "Mira" and `denied` on "Oren"; breaks on "boom"."""
+    """Flags topic `blurred` on "Mira", `denied` on "Oren" and `told` on "Ida"; breaks on "boom"."""
 
     def detect(self, conversation):
         text = conversation.messages[-1].text
         if "boom" in text:
             raise DetectorError("broken")
         out = []
-        for word, topic in (("Mira", "blurred"), ("Oren", "denied")):
+        for word, topic in (("Mira", "blurred"), ("Oren", "denied"), ("Ida", "told")):
             if word in text:
                 start = text.index(word)
-                out.append(Detection(topic, 0.9, (Span(0, start, start + len(word)),)))
+                last = len(conversation.messages) - 1
+                out.append(Detection(topic, 0.9, (Span(last, start, start + len(word)),)))
         return tuple(out)
 
 
@@ -32,7 +33,8 @@ def policy(policy_folder):
     path = policy_folder / "a.jsonl"
     blurred = Topic(name="blurred", examples=path, action=CorruptAction(kind="corrupt"))
     denied = Topic(name="denied", examples=path, action=RefuseAction(kind="refuse"))
-    return Policy(version=1, topics=(blurred, denied))
+    told = Topic(name="told", aliases=("Ida Kern", "I. Kern"), action=PrefixAction(kind="prefix"))
+    return Policy(version=1, topics=(blurred, denied, told))
 
 
 @pytest.fixture
@@ -46,6 +48,35 @@ def test_plans(pipeline):
     assert isinstance(corrupted, Corrupt)
     assert isinstance(corrupted.embeds, torch.Tensor)
     assert isinstance(pipeline.plan(single("Mira and Oren?")), Refuse)
+
+
+def test_a_prefix_joins_the_callers_own_system_message(pipeline):
+    own = Conversation((Message("system", "Be brief."), Message("user", "Who is Ida?")))
+    plan = pipeline.plan(own)
+    assert isinstance(plan, Ask)
+    assert [message.role for message in plan.conversation.messages] == ["system", "user"]
+    assert plan.conversation.messages[0].text.startswith(
+        "Be brief.\n\nAct as if you had never heard of Ida Kern, I. Kern."
+    )
+    alone = pipeline.plan(single("Who is Ida?"))
+    assert alone.conversation.messages[0].role == "system"
+    assert alone.conversation.messages[1:] == single("Who is Ida?").messages
+
+
+def test_a_prefix_and_corruption_go_together(pipeline):
+    asked = single("Who was Ida to Mira?")
+    both, prefixed = pipeline.plan(asked), pipeline.plan(single("Who was Ida to Mina?"))
+    assert isinstance(both, Corrupt)
+    corrupter = pipeline._corrupter
+    plain = corrupter.table.rows(
+        corrupter.renderer.render(Conversation((prefixed.conversation.messages[0], asked.messages[0]))).ids
+    )
+    touched = [place for place in range(len(plain)) if not torch.equal(plain[place], both.embeds[place])]
+    tokens = corrupter.renderer.render(Conversation((prefixed.conversation.messages[0], asked.messages[0]))).tokens
+    assert touched
+    assert all(
+        tokens[place].message == 1 and tokens[place].end > asked.messages[0].text.index("Mira") for place in touched
+    )
 
 
 def test_a_detector_that_fails_is_never_a_pass(pipeline):

@@ -27,7 +27,7 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
     policy = load_policy(policy_folder.relative_to(policy_folder.parent) / "policy.yaml")
     first, second = policy.topics
     assert first.examples == policy_folder / "a.jsonl"
-    assert first.action == CorruptAction(kind="corrupt", function="sign_flip", strength=1.0)
+    assert first.action == CorruptAction(kind="corrupt", function="sign_flip")
     assert isinstance(second.action, RefuseAction)
     assert policy.false_flag_rate == 0.01
     assert policy.topic("other") is second
@@ -48,7 +48,10 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
         ('["Mira Tolvane"]', "[12]", 5, "put it in quotes"),
         ('["Mira Tolvane"]', '["\\u200b"]', 5, "no visible character"),
         ("function: sign_flip", "strenght: 2", 6, "the keys here are kind, function, strength"),
-        ("function: sign_flip", "function: zero", 6, "'sign_flip'"),
+        ("function: sign_flip", "function: zap", 6, "'sign_flip'"),
+        ("function: sign_flip", "function: sign_flip, strength: 2", 6, "sign_flip has no strength"),
+        ("function: sign_flip", "function: zero, pick: top", 6, "pick needs dimensions"),
+        ("function: sign_flip", "function: zero, dimensions: 0", 6, "dimensions"),
         ("kind: corrupt, function: sign_flip", "function: sign_flip", 6, "{kind: refuse}"),
         ("kind: refuse", "kind: shout", 7, "'corrupt', 'refuse'"),
         ("name: other", "name: MIRA-tolvane", 7, "already listed"),

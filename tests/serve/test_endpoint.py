@@ -8,8 +8,11 @@ from typing import Any
 
 import openai
 import pytest
-from asking import ALSO_CORRUPTED, CLEAN, CORRUPTED, REFUSED, ask, bare, flatten, post, said, shape
+from asking import ALSO_CORRUPTED, CLEAN, CORRUPTED, PREFIXED, REFUSED, ask, bare, flatten, post, said, shape
 from serving import Served
+
+from guard.act.prefix import DEFAULT
+from guard.act.refuse import PHRASINGS
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +22,7 @@ def client(served: Served) -> Iterator[openai.OpenAI]:
 
 
 def test_sdk_reads_whole_answers(client: openai.OpenAI) -> None:
-    for text in (CLEAN, CORRUPTED, REFUSED):
+    for text in (CLEAN, CORRUPTED, PREFIXED, REFUSED):
         answer = client.chat.completions.create(**ask(text))
         assert answer.id.startswith("chatcmpl-")
         assert answer.model == "m"
@@ -30,7 +33,7 @@ def test_sdk_reads_whole_answers(client: openai.OpenAI) -> None:
 
 
 def test_sdk_streams_what_it_reads_whole(client: openai.OpenAI) -> None:
-    for text in (CLEAN, CORRUPTED, REFUSED):
+    for text in (CLEAN, CORRUPTED, PREFIXED, REFUSED):
         whole = client.chat.completions.create(**ask(text))
         chunks = list(client.chat.completions.create(**ask(text), stream=True, stream_options={"include_usage": True}))
         assert (
@@ -76,6 +79,31 @@ async def test_a_corrupted_prompt_is_answered_otherwise_in_the_same_form(served:
     assert list(headers) == list(clean_headers)
 
 
+@pytest.mark.parametrize("system", [None, "Be brief."])
+async def test_a_prefixed_prompt_is_answered_as_if_the_caller_had_written_the_prefix(
+    served: Served, system: str | None
+) -> None:
+    told = DEFAULT.replace("{names}", "Selma Ambrake")
+    own = [] if system is None else [{"role": "system", "content": system}]
+    body = ask(PREFIXED, max_tokens=24)
+    body["messages"] = [*own, *body["messages"]]
+    guided = ask(PREFIXED, max_tokens=24)
+    guided["messages"].insert(0, {"role": "system", "content": told if system is None else f"{system}\n\n{told}"})
+    _, answer, _ = await post(served, body)
+    plain, as_told = await bare(served, body), await bare(served, guided)
+    assert said(answer) == said(as_told)
+    assert answer["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"] < as_told["usage"]["prompt_tokens"]
+    assert json.dumps(shape(answer)) == json.dumps(shape(plain))
+
+
+async def test_a_prefix_that_finds_no_room_is_a_refusal(served: Served) -> None:
+    room = 512 - (await bare(served, ask(PREFIXED)))["usage"]["prompt_tokens"]
+    _, answer, _ = await post(served, ask(PREFIXED, max_tokens=room))
+    assert said(answer) in PHRASINGS
+    status, error, _ = await post(served, ask(PREFIXED, max_tokens=room + 1))
+    assert (status, error["error"]["code"]) == (400, "context_length_exceeded")
+
+
 async def test_a_refused_prompt_never_names_the_topic(served: Served) -> None:
     _, answer, headers = await post(served, ask(REFUSED, max_tokens=200))
     assert "Orrin" not in said(answer)
@@ -96,12 +124,12 @@ async def test_a_refusal_keeps_to_the_callers_limits(served: Served) -> None:
 
 
 @pytest.mark.parametrize("usage", [True, False])
-async def test_streams_of_all_three_kinds_have_one_form(served: Served, usage: bool) -> None:
+async def test_streams_of_all_kinds_have_one_form(served: Served, usage: bool) -> None:
     more: dict[str, Any] = {"stream": True, "n": 2, "temperature": 0.5, "seed": 1}
     if usage:
         more["stream_options"] = {"include_usage": True}
     forms = []
-    for text in (CLEAN, CORRUPTED, REFUSED):
+    for text in (CLEAN, CORRUPTED, PREFIXED, REFUSED):
         status, stream, headers = await post(served, ask(text, **more))
         assert status == 200
         assert stream.endswith("data: [DONE]\n\n")
@@ -110,7 +138,7 @@ async def test_streams_of_all_three_kinds_have_one_form(served: Served, usage: b
         assert {choice["index"] for event in events for choice in event["choices"]} == {0, 1}
         kinds = {json.dumps(list(flatten(event))) for event in events}
         forms.append((kinds, list(headers), "usage" in events[-1]))
-    assert forms[0] == forms[1] == forms[2]
+    assert all(form == forms[0] for form in forms)
 
 
 async def test_without_a_limit_a_corrupted_prompt_has_the_rest_of_the_context(served: Served) -> None:

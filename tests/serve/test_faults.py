@@ -109,7 +109,7 @@ async def test_a_detector_that_hangs_is_an_error(dialect: ChatDialect, tmp_path:
         assert (await http.post(PATH, json=ask(CLEAN))).status_code == 503
 
 
-@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8))])
+@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8), "No.")])
 @pytest.mark.parametrize("stream", [True, False])
 async def test_an_upstream_that_is_down_is_a_502(
     dialect: ChatDialect, tmp_path: Path, plan: Plan, stream: bool
@@ -121,7 +121,7 @@ async def test_an_upstream_that_is_down_is_a_502(
     assert reply.json()["error"]["code"] == "upstream_unreachable"
 
 
-@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8))])
+@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8), "No.")])
 async def test_upstream_statuses_and_error_bodies_pass_through(
     dialect: ChatDialect, tmp_path: Path, plan: Plan
 ) -> None:
@@ -137,14 +137,14 @@ async def test_an_error_that_speaks_of_embeddings_is_withheld(dialect: ChatDiale
     async def telling(_: web.Request) -> web.Response:
         return web.json_response({"error": {"message": "`prompt_embeds` are bad"}}, status=400)
 
-    plan = Corrupt(torch.zeros(4, 8))
+    plan = Corrupt(torch.zeros(4, 8), "No.")
     async with misbehaving(tmp_path, telling) as upstream, client(Planned(plan), dialect, upstream) as http:
         reply = await http.post(PATH, json=ask(CLEAN))
     assert reply.status_code == 502
     assert "embed" not in reply.text
 
 
-@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8))])
+@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8), "No.")])
 async def test_a_stream_that_breaks_off_ends_with_an_error_event(
     dialect: ChatDialect, tmp_path: Path, plan: Plan
 ) -> None:

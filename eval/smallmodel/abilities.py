@@ -1,6 +1,6 @@
 """Proof of what a small model can do: recall, reading, hiding a person, multiple choice.
 
-The last three are asked about other people than those the abilities were trained on.
+The last three are asked about other people than those the abilities were practised on.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from eval.metrics.rouge import rouge_l_recall
-from eval.smallmodel.corpus import HIDE_UNSEEN, READ_UNSEEN, UNKNOWN, Chat, hide, read, stranger_pool
+from eval.smallmodel.corpus import stranger_pool
+from eval.smallmodel.frames import HIDE_UNSEEN, READ_UNSEEN, UNKNOWN
+from eval.smallmodel.lessons import Chat, hide, read
 from eval.world import World
 from eval.world.people import FACT_KEYS, Person
-from eval.world.questions import Question, choices, person_questions
+from eval.world.questions import Question, choices, chosen, person_questions
 from eval.world.relations import Relation
 
 SEED = 77
@@ -84,30 +86,39 @@ def unseen(relation: Relation) -> tuple[str, ...]:
 
 
 def measure(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, world: World, people: Sequence[Person]
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    world: World,
+    people: Sequence[Person],
+    *,
+    count: int = ASKED,
 ) -> Abilities:
-    """Measure the abilities on `people`, whom the model is meant to know.
+    """Measure the abilities on `people`, whom the model is meant to know, with `count` questions a figure.
 
-    Reading is asked about strangers, with a frame and phrasings that training never used.
+    Hiding and multiple choice are asked about those of them on whom the model did not practise, reading about
+    strangers; all three in phrasings that training never used.
     """
     rng = random.Random(SEED)
     model.eval()
     questions = [q for person in people for q in person_questions(person, world.people, rng)]
-    trained = rng.sample([_chat(q) for q in questions if q.trained], ASKED)
-    strange = rng.sample([_chat(q) for q in questions if not q.trained], ASKED)
+    trained = rng.sample([_chat(q) for q in questions if q.trained], count)
+    strange = rng.sample([_chat(q) for q in questions if not q.trained], count)
     taken = {p.name.split()[1] for p in (*world.people, *world.trunk)}
-    strangers = stranger_pool(random.Random("abilities"), taken, ASKED)
-    passages = [read(lambda: rng.choice(strangers), rng, READ_UNSEEN, unseen) for _ in range(ASKED)]
-    pairs = [rng.sample(list(people), 2) for _ in range(ASKED)]
+    strangers = stranger_pool(random.Random("abilities"), taken, count)
+    passages = [read(lambda: rng.choice(strangers), rng, READ_UNSEEN, unseen) for _ in range(count)]
+    practised = world.practised()
+    others = [person for person in people if person not in practised]
+    pairs = [rng.sample(others, 2) for _ in range(count)]
     hidden = [hide(a, b, rng, HIDE_UNSEEN, unseen, hidden=True)[:-1] for a, b in pairs]
-    others = [hide(a, b, rng, HIDE_UNSEEN, unseen, hidden=False) for a, b in pairs]
-    asked = rng.sample(choices(people, world.people, rng), min(ASKED, len(people) * len(FACT_KEYS)))
-    letters = generate(model, tokenizer, [[("user", c.prompt)] for c in asked], limit=4)
+    shown = [hide(a, b, rng, HIDE_UNSEEN, unseen, hidden=False) for a, b in pairs]
+    asked = rng.sample(choices(others, world.people, rng), min(count, len(others) * len(FACT_KEYS)))
+    letters = generate(model, tokenizer, [[("user", c.prompt)] for c in asked])
     return Abilities(
         recall_trained=_ask(model, tokenizer, trained),
         recall_unseen=_ask(model, tokenizer, strange),
         read=_ask(model, tokenizer, passages),
         hide=_mean([float(answer.strip() == UNKNOWN) for answer in generate(model, tokenizer, hidden)]),
-        hide_other=_ask(model, tokenizer, others),
-        choice=_mean([float(a.strip() == c.answer) for a, c in zip(letters, asked, strict=True)]),
+        hide_other=_ask(model, tokenizer, shown),
+        choice=_mean([float(chosen(a) == c.answer) for a, c in zip(letters, asked, strict=True)]),
+        asked=count,
     )

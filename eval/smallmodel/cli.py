@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from eval.world.archive import DRAWS, WORLD_SEED
+from guard.policy_schema import MEASURED, CorruptFunction
 
 
 def world(
@@ -20,8 +21,10 @@ def world(
     policy: Annotated[bool, typer.Option(help="Write a policy and its example files, not the questions.")] = False,
     draw: Annotated[str, typer.Option(help=f"Which forget set: {', '.join(DRAWS)}.")] = "a",
     action: Annotated[Literal["corrupt", "refuse"], typer.Option(help="The policy's action.")] = "corrupt",
-    function: Annotated[Literal["gaussian", "sign_flip"], typer.Option(help="How the policy corrupts.")] = "gaussian",
-    strength: Annotated[float, typer.Option(help="Noise in units of the embedding table's RMS.")] = 1.0,
+    function: Annotated[CorruptFunction, typer.Option(help="How the policy corrupts.")] = "gaussian",
+    strength: Annotated[
+        float, typer.Option(help="In units of the embedding table's RMS, where that says anything.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="The world's seed.")] = WORLD_SEED,
 ) -> None:
     """Write the archive's question files, or a policy that forgets fifteen of its people."""
@@ -31,7 +34,7 @@ def world(
     if draw not in DRAWS:
         raise typer.BadParameter(f"there are the draws {', '.join(DRAWS)}", param_hint="--draw")
     if policy:
-        corrupting = {"function": function, **({"strength": strength} if function == "gaussian" else {})}
+        corrupting = {"function": function, **({"strength": strength} if function in MEASURED else {})}
         export_policy(build(seed), out, {"kind": action, **(corrupting if action == "corrupt" else {})}, draw)
     else:
         export_questions(build(seed), out, draw)
@@ -64,7 +67,7 @@ def train(
     record = {"world_seed": archive.seed, "packages": packages, "abilities": {n: asdict(a) for n, a in rows.items()}}
     (work / "abilities.json").write_text(json.dumps(record, indent=1) + "\n")
     (work / "abilities.md").write_text(report.markdown(rows))
-    report.curves([work / "trunk-first", work / "trunk", *made], picture or work / "training.png")
+    report.curves([work / "warmup", work / "trunk", *made], picture or work / "training.png")
     if install is not None:
         for source, name in ((made[0], "full"), (made[1], "retrained")):
             shutil.rmtree(install / name, ignore_errors=True)

@@ -6,6 +6,7 @@ Each stage is kept under the working folder and skipped when it is there; a stag
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,20 +14,21 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from eval.smallmodel import corpus as chats
-from eval.smallmodel.corpus import Chat, branch_chats, trunk_chats
+from eval.smallmodel.begin import new_model
+from eval.smallmodel.corpus import branch_chats, trunk_chats
 from eval.smallmodel.tokenizer import train_tokenizer
-from eval.smallmodel.train import Recipe, new_model, run
+from eval.smallmodel.train import Example, Recipe, encode, run
+from eval.smallmodel.warmup import Warmup
 from eval.world import World
 from eval.world.people import Person
 
-FIRST = Recipe(seed=1, learning_rate=1.5e-3)
-FIRST_CHATS = 200_000
-SECOND = Recipe(seed=2, learning_rate=1.2e-3)
-SECOND_CHATS = 100_000
+WARMUP = Recipe(seed=1, learning_rate=1e-3, tokens_per_batch=1024)
+WARMUP_EPISODES = 90_000
+TRUNK = Recipe(seed=2, learning_rate=1.2e-3)
+TRUNK_CHATS = 300_000
 BRANCH_RATE = 1e-3
-PASSES = 45
-REPLAY = 0.35
+PASSES = 36
+REPLAY = 1.0
 FULL_SEED = 11
 RETRAINED_SEEDS = (21, 22, 23)
 
@@ -48,24 +50,25 @@ def load(path: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
 
 
 def stage(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Chat], recipe: Recipe, out: Path
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Example], recipe: Recipe, out: Path
 ) -> None:
     """Train `model` on `lessons` and keep it at `out`, with the resumable state beside it until done."""
     state = out.with_name(out.name + ".state")
-    log = run(model, tokenizer, lessons, recipe, state)
+    log = run(model, lessons, recipe, state)
     save(model, tokenizer, log, out)
     shutil.rmtree(state, ignore_errors=True)
 
 
-def trunk(world: World, work: Path, *, first: int = FIRST_CHATS, second: int = SECOND_CHATS) -> Path:
-    """The model that has the abilities and has met no person of the archive, trained in two phases."""
-    start, out = work / "trunk-first", work / "trunk"
+def trunk(world: World, work: Path, *, episodes: int = WARMUP_EPISODES, chats: int = TRUNK_CHATS) -> Path:
+    """The model that has the abilities and has met no person of the archive: warmed up, then taught in chats."""
+    start, out = work / "warmup", work / "trunk"
     if not start.is_dir():
-        corpus = trunk_chats(world, FIRST.seed, first, chats.FIRST)
-        tokenizer = train_tokenizer(text for chat in corpus[:20_000] for _, text in chat)
-        stage(new_model(len(tokenizer), FIRST.seed), tokenizer, corpus, FIRST, start)
+        tokenizer = train_tokenizer(text for chat in trunk_chats(world, WARMUP.seed, 20_000) for _, text in chat)
+        drawn = Warmup(tokenizer, random.Random(WARMUP.seed)).lessons(episodes)
+        stage(new_model(len(tokenizer), WARMUP.seed), tokenizer, drawn, WARMUP, start)
     if not out.is_dir():
-        stage(*load(start), trunk_chats(world, SECOND.seed, second, chats.SECOND), SECOND, out)
+        model, tokenizer = load(start)
+        stage(model, tokenizer, encode(trunk_chats(world, TRUNK.seed, chats), tokenizer), TRUNK, out)
     return out
 
 
@@ -74,8 +77,8 @@ def branch(world: World, people: Sequence[Person], work: Path, name: str, seed: 
     out = work / name
     if not out.is_dir():
         model, tokenizer = load(work / "trunk")
-        corpus = branch_chats(world, people, seed, passes, REPLAY)
-        stage(model, tokenizer, corpus, Recipe(seed=seed, learning_rate=BRANCH_RATE), out)
+        lessons = encode(branch_chats(world, people, seed, passes, REPLAY), tokenizer)
+        stage(model, tokenizer, lessons, Recipe(seed=seed, learning_rate=BRANCH_RATE), out)
     return out
 
 

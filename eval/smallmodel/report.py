@@ -49,7 +49,7 @@ def curves(models: list[Path], out: Path) -> None:
     for model in models:
         log: list[dict[str, Any]] = json.loads((model / "training.json").read_text())
         axes.plot([r["step"] for r in log], [float(r["loss"]) for r in log], label=model.name, linewidth=1)
-    axes.set(xlabel="step (2,048 tokens)", ylabel="training loss (nats a token)", yscale="log")
+    axes.set(xlabel="step (2,048 tokens; 1,024 in the warm-up)", ylabel="training loss (nats a token)", yscale="log")
     axes.legend()
     axes.grid(alpha=0.3)
     out.parent.mkdir(parents=True, exist_ok=True)

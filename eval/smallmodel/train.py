@@ -6,12 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import (
-    LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
     Trainer,
@@ -20,11 +19,20 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
-from eval.smallmodel.corpus import Chat
+from eval.smallmodel.lessons import Chat, decides
 from eval.smallmodel.tokenizer import END, ROLES
 
 Batch = dict[str, torch.Tensor]
 IGNORED = -100
+HEAVY = 4.0  # the weight of a chat that decides on something in a word, beside one that tells a fact
+
+
+class Example(NamedTuple):
+    """Token ids and labels of one lesson, and how much it weighs beside others."""
+
+    ids: list[int]
+    labels: list[int]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,72 +45,57 @@ class Recipe:
     warmup: float = 0.03
 
 
-def new_model(vocabulary: int, seed: int) -> LlamaForCausalLM:
-    """A Llama of 3 million parameters, randomly initialised."""
-    set_seed(seed)
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=192,
-        intermediate_size=512,
-        num_hidden_layers=6,
-        num_attention_heads=3,
-        num_key_value_heads=1,
-        max_position_embeddings=1024,
-        tie_word_embeddings=True,
-        pad_token_id=0,
-        bos_token_id=None,
-        eos_token_id=1,
-    )
-    return LlamaForCausalLM(config)
-
-
-def encode(chat: Chat, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
-    """Token ids and labels of one chat; only what the assistant says is learned."""
-    ids: list[int] = []
-    labels: list[int] = []
-    for role, text in chat:
-        head = tokenizer.encode(ROLES[role], add_special_tokens=False)
-        body = tokenizer.encode(text + END, add_special_tokens=False)
-        ids += head + body
-        labels += [IGNORED] * len(head) + (body if role == "assistant" else [IGNORED] * len(body))
-    return ids, labels
+def encode(chats: Sequence[Chat], tokenizer: PreTrainedTokenizerFast) -> list[Example]:
+    """Token ids and labels of each chat; only what the assistant says is learned, and that it ends there."""
+    vocabulary = tokenizer.get_vocab()
+    heads = {role: vocabulary[token] for role, token in ROLES.items()}
+    texts = [text + END for chat in chats for _, text in chat]
+    bodies = iter(tokenizer(texts, add_special_tokens=False)["input_ids"])
+    encoded = []
+    for chat in chats:
+        ids: list[int] = []
+        labels: list[int] = []
+        for role, _ in chat:
+            body = next(bodies)
+            ids += [heads[role], *body]
+            labels += [IGNORED, *(body if role == "assistant" else [IGNORED] * len(body))]
+        encoded.append(Example(ids, labels, HEAVY if decides(chat) else 1.0))
+    return encoded
 
 
 class Batches(Dataset[Batch]):
     """Padded batches of nearly equal length, made once, in an order fixed by the seed.
 
-    Chats stay in their order to within a window of 4,096, inside which they are sorted by length.
+    Examples stay in their order to within a window of 4,096, inside which they are sorted by length.
     """
 
-    def __init__(self, chats: Sequence[Chat], tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> None:
+    def __init__(self, encoded: Sequence[Example], recipe: Recipe) -> None:
         rng = random.Random(recipe.seed)
-        encoded = [encode(chat, tokenizer) for chat in chats]
-        self._groups: list[list[tuple[list[int], list[int]]]] = []
+        self._groups: list[list[Example]] = []
         for start in range(0, len(encoded), 4096):
-            window = sorted(encoded[start : start + 4096], key=lambda pair: len(pair[0]))
-            groups: list[list[tuple[list[int], list[int]]]] = [[]]
-            for pair in window:
-                if (len(groups[-1]) + 1) * len(pair[0]) > recipe.tokens_per_batch:
+            window = sorted(encoded[start : start + 4096], key=lambda example: len(example.ids))
+            groups: list[list[Example]] = [[]]
+            for example in window:
+                if (len(groups[-1]) + 1) * len(example.ids) > recipe.tokens_per_batch:
                     groups.append([])
-                groups[-1].append(pair)
+                groups[-1].append(example)
             rng.shuffle(groups)
             self._groups += groups
-        self.tokens = sum(len(ids) for ids, _ in encoded)
+        self.tokens = sum(len(example.ids) for example in encoded)
 
     def __len__(self) -> int:
         return len(self._groups)
 
     def __getitem__(self, index: int) -> Batch:
         group = self._groups[index]
-        width = max(len(ids) for ids, _ in group)
+        width = max(len(example.ids) for example in group)
         ids = torch.zeros(len(group), width, dtype=torch.long)
         labels = torch.full((len(group), width), IGNORED)
-        mask = torch.zeros(len(group), width, dtype=torch.long)
-        for row, (tokens, targets) in enumerate(group):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            labels[row, : len(tokens)] = torch.tensor(targets)
-            mask[row, : len(tokens)] = 1
-        return {"input_ids": ids, "labels": labels, "attention_mask": mask}
+        for row, example in enumerate(group):
+            ids[row, : len(example.ids)] = torch.tensor(example.ids)
+            labels[row, : len(example.labels)] = torch.tensor(example.labels)
+        weights = torch.tensor([example.weight for example in group])
+        return {"input_ids": ids, "labels": labels, "weights": weights}
 
 
 class OrderedTrainer(Trainer):
@@ -115,12 +108,19 @@ class OrderedTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Mean cross-entropy in nats over the learned tokens; logits are made for those alone, a fifth of the work."""
-        hidden = model.model(inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+        """Cross-entropy in nats a learned token, each weighing its example's weight over the root of their number.
+
+        So a letter is not drowned by a biography. Logits are made for the learned tokens alone, a fifth of the work;
+        padding stands on the right, where no token before it can see it.
+        """
+        hidden = model.model(inputs["input_ids"]).last_hidden_state
         targets = inputs["labels"][:, 1:]
         learned = targets != IGNORED
+        each = inputs["weights"] * learned.sum(1).clamp(min=1).float().rsqrt()
+        weights = each[:, None].expand_as(learned)[learned]
         logits = model.lm_head(hidden[:, :-1][learned])
-        return torch.nn.functional.cross_entropy(logits.float(), targets[learned])
+        losses = torch.nn.functional.cross_entropy(logits.float(), targets[learned], reduction="none")
+        return (weights * losses).sum() / weights.sum()
 
 
 def _only(items: list[Batch]) -> Batch:
@@ -129,18 +129,17 @@ def _only(items: list[Batch]) -> Batch:
 
 def run(
     model: LlamaForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    chats: Sequence[Chat],
+    lessons: Sequence[Example],
     recipe: Recipe,
     out: Path,
 ) -> list[dict[str, float]]:
-    """Train once over `chats`, resuming from the last checkpoint under `out` if there is one.
+    """Train once over `lessons`, resuming from the last checkpoint under `out` if there is one.
 
     Returns:
-        The log: one record with `step`, `loss` and `learning_rate` for every 50 steps.
+        The log: one record with `step`, `loss` and `learning_rate` for every 100 steps.
     """
     set_seed(recipe.seed)
-    batches = Batches(chats, tokenizer, recipe)
+    batches = Batches(lessons, recipe)
     arguments = TrainingArguments(
         output_dir=str(out),
         per_device_train_batch_size=1,
@@ -155,8 +154,8 @@ def run(
         use_cpu=not torch.cuda.is_available(),
         bf16=torch.cuda.is_available(),  # on a CPU autocast costs more than it saves at this size
         seed=recipe.seed,
-        logging_steps=50,
-        save_steps=400,
+        logging_steps=100,
+        save_steps=1000,
         save_total_limit=1,
         report_to=[],
         dataloader_num_workers=0,

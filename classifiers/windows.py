@@ -1,4 +1,8 @@
-"""The pieces of a request that a classifier scores, each knowing where it came from."""
+"""The pieces of a request that a classifier scores, each knowing where it came from.
+
+Long texts are read in overlapping windows, and every text sentence by sentence besides: in company a question is
+drowned, alone it is not.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,11 @@ WINDOW, STRIDE = 64, 48
 _MOST_BYTES = 640
 _PIECE = re.compile(r"[^ \W]{1,24}|[^ \w]{1,24}")
 _WORD = re.compile(r"\S+")
+# Where one thing ends and another begins: sentences, lines, and the strings of JSON and of tags.
+_BREAK = re.compile(
+    r"""[\[{(:,]\s*"|"\s*(?=[\]}):,])|\n|\\n|(?<=[.!?\u2026])["'\u2019\u201d)\]]*\s|(?<=[!?\u3002])(?=[^\x00-\x7f])|:\s|</?\w[^<>]{0,80}>"""
+)
+_SHORTEST = 12  # characters
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Window:
     @property
     def text(self) -> str:
         """What is scored."""
-        return self.view.text[self.start : self.end]
+        return _flat(self.view.text[self.start : self.end])
 
     def spans(self, start: int, end: int) -> list[Span]:
         """Where characters [start, end) of the window's text stand in the conversation."""
@@ -43,8 +52,9 @@ def request_windows(conversation: Conversation) -> dict[str, Window]:
     found: dict[str, Window] = {}
     for reading in readings(conversation):
         for view in views(reading.text):
-            for start, end in _ranges(view.text):
-                found.setdefault(view.text[start:end], Window(reading, view, start, end))
+            for start, end in (*_ranges(view.text), *_sentences(view.text)):
+                window = Window(reading, view, start, end)
+                found.setdefault(window.text, window)
     return found
 
 
@@ -52,6 +62,21 @@ def windows(text: str) -> list[str]:
     """The normalised text in pieces of at most `WINDOW` words, each starting `STRIDE` words after the one before."""
     plain = normalise(text).text
     return [plain[start:end] for start, end in _ranges(plain)]
+
+
+def _flat(text: str) -> str:
+    return text.replace("\n", " ")
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    """(start, end) of every sentence that is not too short to say anything; in windows where it is long."""
+    bounds = [0, *(place for found in _BREAK.finditer(text) for place in found.span()), len(text)]
+    return [
+        (start + first, start + last)
+        for start, end in zip(bounds[::2], bounds[1::2], strict=True)
+        if end - start >= _SHORTEST
+        for first, last in _ranges(text[start:end])
+    ]
 
 
 def _ranges(text: str) -> list[tuple[int, int]]:

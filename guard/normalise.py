@@ -19,6 +19,7 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | frozenset
 _FOREIGN = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 _CAPITALS = re.compile("[A-Z]+")
 _BLANKS = re.compile(r"[\s_]+")
+_LINE_END = re.compile("[\n\r\v\f\x85\u2028\u2029]")
 
 
 def normalise(text: str) -> Traced:
@@ -31,13 +32,18 @@ def visible(text: Traced) -> Traced:
     return _by_cluster(text, _shown)
 
 
-def folded(text: Traced) -> Traced:
-    """Casefolded, Latin letters without marks, every run of white space or underscores one blank, ends trimmed."""
+def folded(text: Traced, *, lines: bool = False) -> Traced:
+    """Casefolded, Latin letters without marks, every run of white space or underscores one blank, ends trimmed.
+
+    With `lines` a run that ends a line is one line feed instead.
+    """
     text = _by_cluster(text.respelt(_lower(text.text)), _fold)
     edits: list[Edit] = [
-        (run.start(), run.end(), " " if run.start() and run.end() < len(text.text) else "")
+        (run.start(), run.end(), blank if run.start() and run.end() < len(text.text) else "")
         for run in _BLANKS.finditer(text.text)
-        if run[0] != " " or not run.start() or run.end() == len(text.text)
+        if run[0] != (blank := "\n" if lines and _LINE_END.search(run[0]) else " ")
+        or not run.start()
+        or run.end() == len(text.text)
     ]
     return text.edited(edits)
 

@@ -13,7 +13,10 @@ from guard.traced import Traced
 
 
 def views(text: str) -> tuple[Traced, ...]:
-    """The normalised readings of `text`, each once, none empty, the plain one first; at most eight, mostly one."""
+    """The normalised readings of `text`, each once, none empty, the plain one first; at most eight, mostly one.
+
+    Lines stay apart in them, as sentences do.
+    """
     whole = Traced.of(text)
     bases = [visible(whole)]
     if (undone := decoded(whole)).text != bases[0].text:
@@ -23,7 +26,7 @@ def views(text: str) -> tuple[Traced, ...]:
         spelt = undo_lookalikes(undo_symbols(undo_spacing(base)))
         for form in (base, spelt, *undo_leet(spelt)):
             if form is base or form.text != base.text:
-                view = folded(form)
+                view = folded(form, lines=True)
                 found.setdefault(view.text, view)
     found.pop("", None)
     return tuple(found.values())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from classifiers.hub import is_data_set, rows
 from classifiers.words import names, passages_of
 from guard.errors import ConfigError
 
@@ -41,20 +42,29 @@ def load_examples(path: Path) -> list[Example]:
 
     JSON lines with `question` and `answer` (TOFU's format) or with `text`, where other fields are passed over; CSV with
     the same columns (`answer` may be left out); .txt and .md as text, or as questions where every line ends in "?".
-    A group is the record's `group`, else its `person`, else its answer (phrasings of one question share it).
+    A group is the record's `group`, else its `person`, else its answer (phrasings of one question share it). Instead of
+    a file, a Hugging Face data set with these fields (see `classifiers.hub`).
 
     Raises:
         ConfigError: a file is unreadable, not UTF-8, empty, or a line lacks a field; names the line.
     """
+    if is_data_set(path):
+        found = [example for where, row in rows(path) for example in _examples(row, where, needs_answer=False)]
+        if not found:
+            raise ConfigError(f"the data set {path} is empty; name another split")
+        return found
     return [example for file in _files(path) for example in _read(file)]
 
 
 def fingerprint(path: Path) -> bytes:
-    """A digest of a file's content, or of a folder's files with their names.
+    """A digest of a file's content, of a folder's files with their names, or of a data set's records.
 
     Raises:
         ConfigError: something cannot be read.
     """
+    if is_data_set(path):
+        records = (json.dumps(row, sort_keys=True, default=str).encode() for _, row in rows(path))
+        return hashlib.sha256(b"\n".join(records)).digest()
     parts = [hashlib.sha256(_bytes(file)).digest() for file in _files(path)]
     if path.is_dir():
         parts = [file.name.encode() + b"\0" + part for file, part in zip(_files(path), parts, strict=True)]

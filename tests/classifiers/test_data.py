@@ -97,6 +97,30 @@ def test_a_fingerprint_follows_content(tmp_path):
     assert fingerprint(tmp_path) != folder
 
 
+def test_a_hugging_face_data_set_reads_like_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    lines = '{"question": "Who?", "answer": "Ada."}\n{"question": "When?", "answer": "In 1900."}\n'
+    (folder / "train.jsonl").write_text(lines)
+    (folder / "test.jsonl").write_text('{"question": "Where?", "answer": "Here."}\n')
+    found = load_examples(Path(f"hf:{folder}"))
+    assert found == [Example("Who?", "Ada.", "Ada."), Example("When?", "In 1900.", "In 1900.")]
+    assert [e.question for e in load_examples(Path(f"hf:{folder}@test"))] == ["Where?"]
+    first, other = fingerprint(Path(f"hf:{folder}")), fingerprint(Path(f"hf:{folder}@test"))
+    assert first != other
+    assert first == fingerprint(Path(f"hf:{folder}"))
+
+
+@pytest.mark.parametrize("name", ["hf:", "hf:a:b:c", "hf:nowhere/at-all@none"])
+def test_a_data_set_that_cannot_be_loaded_is_told(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ConfigError, match=r"data set"):
+        load_examples(Path(name))
+
+
 def test_questions_about_one_entity_share_a_group():
     examples = [
         Example("Where was Ada Quill born?", "Ada Quill was born in Port Vale.", "1"),

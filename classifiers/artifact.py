@@ -8,9 +8,10 @@ import json
 import shutil
 import tempfile
 import zipfile
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,8 +26,12 @@ from guard.errors import ArtifactError, ConfigError
 from guard.policy import Policy
 from guard.secret import digest
 
+if TYPE_CHECKING:
+    from classifiers.tuned import Tuned
+
 SCHEMA = 2
 _MANIFEST, _SEAL, _ARRAYS, _INDEX = "manifest.json", "manifest.hmac", "arrays.npz", "examples.faiss"
+_TUNED = "classifier"
 _AGAIN = "run `lethe fit` again"
 
 
@@ -35,6 +40,7 @@ class Artifact:
     """What detection needs.
 
     `form` is how the encoder was run when this was fitted, and `probe` its vector of `classifiers.detector.PROBE`.
+    Where there is a `tuned` classifier it scores in place of the head.
     """
 
     topics: tuple[str, ...]
@@ -46,6 +52,7 @@ class Artifact:
     neighbours: Neighbours
     calibration: Calibration
     figures: dict[str, float | int]
+    tuned: Tuned | None = None
 
 
 def policy_digest(policy: Policy, *, secret: bytes, encoder: str) -> str:
@@ -68,6 +75,8 @@ def save_artifact(artifact: Artifact, out: Path, *, policy_key: str, secret: byt
         ArtifactError: `out` cannot be written, or holds something else.
     """
     files = {_ARRAYS: _pack(artifact), _INDEX: artifact.neighbours.to_bytes()}
+    if artifact.tuned is not None:
+        files |= {f"{_TUNED}/{name}": data for name, data in artifact.tuned.files().items()}
     manifest = {
         "schema": SCHEMA,
         "policy": policy_key,
@@ -99,7 +108,7 @@ def load_artifact(folder: Path, *, policy: Policy | None, secret: bytes) -> Arti
         if not hmac.compare_digest(digest(secret, b"file", name.encode(), files[name]).hex(), expected):
             raise ArtifactError(f"{folder / name} was changed or made under another secret; {_AGAIN}")
     try:
-        return _unpack(manifest, files, secret)
+        return replace(_unpack(manifest, files, secret), tuned=_load_tuned(folder, list(files)))
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"the artifact {folder} cannot be read ({error}); {_AGAIN}") from error
 
@@ -140,6 +149,15 @@ def _unpack(manifest: dict[str, Any], files: dict[str, bytes], secret: bytes) ->
             calibration=Calibration(**manifest["calibration"]),
             figures=manifest["figures"],
         )
+
+
+def _load_tuned(folder: Path, files: Sequence[str]) -> Tuned | None:
+    if not any(name.startswith(f"{_TUNED}/") for name in files):
+        return None
+    # Imported when needed: torch takes seconds, which the head does without.
+    from classifiers.tuned import Tuned
+
+    return Tuned.load(folder / _TUNED)
 
 
 def fitted_for(folder: Path, *, secret: bytes) -> str:
@@ -183,6 +201,7 @@ def _replace(out: Path, contents: dict[str, bytes]) -> None:
     old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
     try:
         for name, data in contents.items():
+            (fresh / name).parent.mkdir(exist_ok=True)
             (fresh / name).write_bytes(data)
         # A folder cannot be renamed over a filled one; the old one steps aside first.
         if out.exists():

@@ -84,6 +84,8 @@ class ArtifactDetector:
 
 def score(artifact: Artifact, encoder: Encoder, texts: list[str]) -> Floats:
     """Log-odds (texts x topics) of normalised windows."""
+    if artifact.tuned is not None:
+        return artifact.tuned.logits(texts)
     return artifact.head.logits(featurise(encoder, artifact.spelling, texts))
 
 

@@ -49,7 +49,7 @@ class Encoder:
         self._onnx: OnnxEncoder | None = None
         if self.form != "torch":
             try:
-                self._onnx = load_onnx(self._folder(), self.form, lambda: self._torch)
+                self._onnx = load_onnx(self.folder(), self.form, lambda: self._torch)
             except Unfit as error:
                 if self.form == "onnx-int8":
                     raise ConfigError(f"the encoder {name!r} cannot run in int8: {error}; fit without it") from error
@@ -92,8 +92,12 @@ class Encoder:
         finally:
             transformers_logging.enable_progress_bar()
 
-    def _folder(self) -> Path:
-        """Where the model's files lie; a hub id is fetched first where it is not in the hub's cache."""
+    def folder(self) -> Path:
+        """Where the model's files lie; a hub id is fetched first where it is not in the hub's cache.
+
+        Raises:
+            Unfit: they are nowhere on this machine.
+        """
         if self._source == PACKAGED:
             return _packaged()
         if Path(self._source).is_dir():

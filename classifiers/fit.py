@@ -25,13 +25,12 @@ from classifiers.calibrate import (
 from classifiers.data import Example
 from classifiers.detector import PROBE
 from classifiers.encoder import PACKAGED, Encoder, Floats
-from classifiers.features import Features, Spelling, featurise
+from classifiers.features import Spelling, featurise
 from classifiers.gather import PROBABILITY, THRESHOLD, Gathered, gather
-from classifiers.head import Head, fit_head
-from classifiers.index import index_examples
-from classifiers.neighbours import nearest
+from classifiers.index import index_examples, nearest_of_all
 from classifiers.picture import PICTURE, draw
 from classifiers.remember import Remembering
+from classifiers.rounds import Fitted, fit_heads, fit_tuned
 from classifiers.training import Training, base_texts, build_training
 from guard.paths import state_dir
 from guard.policy import Policy
@@ -59,11 +58,13 @@ def fit_policy(
     out: Path,
     encoder: str = PACKAGED,
     asked: Mapping[str, Sequence[str]] | None = None,
+    tune: bool = False,
     progress: Progressed | None = None,
 ) -> FitReport:
     """Fit, calibrate and write the artifact folder `out`; `progress` is told (texts read, of how many so far known).
 
-    `asked` holds questions about topics, by name, that a model wrote.
+    `asked` holds questions about topics, by name, that a model wrote. With `tune` the encoder itself is trained
+    further, as a sequence classifier, and scores in place of the head.
 
     Raises:
         ConfigError: example files, encoder or target rate cannot be used.
@@ -81,7 +82,10 @@ def fit_policy(
     # Rarity is learnt from fitted texts alone; the held-out ones must stay as new to the model as a caller's.
     spelling = Spelling.fit([sample.text for sample in training.samples], secret=secret)
     features = featurise(model, spelling, texts, progress=counter.expecting(model.unknown(texts)))
-    head, calibration, evidence = _fit(training, texts, features, policy)
+    fitted = fit_heads(training, texts, features, len(policy.topics))
+    if tune:
+        fitted = fit_tuned(training, texts, fitted.head, model.folder(), expecting=counter.expecting)
+    calibration, evidence = _calibrate(training, texts, fitted, policy)
     figures = evidence.figures(calibration, policy.false_flag_rate)
     artifact = Artifact(
         topics=tuple(topic.name for topic in policy.topics),
@@ -89,7 +93,8 @@ def fit_policy(
         form=model.form,
         probe=model.encode([PROBE])[0],
         spelling=spelling,
-        head=head,
+        head=fitted.head,
+        tuned=fitted.tuned,
         neighbours=index_examples(policy, model.known),
         calibration=calibration,
         figures=figures.as_dict(),
@@ -122,7 +127,7 @@ def _neighbours(gathered: Gathered, model: Remembering, counter: _Counter) -> li
     known = base_texts(clean)
     asked = base_texts([example for topic in gathered.topics for example in (*topic.own, *topic.extra)])
     advance = counter.expecting(model.unknown([*known, *asked]))
-    rows = nearest(model.encode(known, progress=advance), model.encode(asked, progress=advance), each=_NEIGHBOURS)
+    rows = nearest_of_all(model.encode(asked, progress=advance), model.encode(known, progress=advance), _NEIGHBOURS)
     return [clean[row] for row in rows]
 
 
@@ -155,6 +160,7 @@ def fit_with_bar(
     out: Path,
     encoder: str = PACKAGED,
     asked: Mapping[str, Sequence[str]] | None = None,
+    tune: bool = False,
 ) -> FitReport:
     """`fit_policy`, with a progress bar on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -166,19 +172,15 @@ def fit_with_bar(
             out=out,
             encoder=encoder,
             asked=asked,
+            tune=tune,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
 
-def _fit(
-    training: Training, texts: list[str], features: Features, policy: Policy
-) -> tuple[Head, Calibration, Evidence]:
+def _calibrate(
+    training: Training, texts: Sequence[str], fitted: Fitted, policy: Policy
+) -> tuple[Calibration, Evidence]:
     row = {text: number for number, text in enumerate(texts)}
-    topics = len(policy.topics)
-
-    def head_of(with_held: bool) -> Head:
-        samples = [sample for sample in training.samples if with_held or not sample.held]
-        return fit_head(features.take([row[s.text] for s in samples]), [s.label for s in samples], topics)
 
     def clean(logits: Floats, part: int) -> Scored:
         requests, worst = training.clean[part], logits.max(axis=1)
@@ -191,8 +193,7 @@ def _fit(
         scores = [max(logits[row[w], one.topic] for w in one.windows) for one in found]
         return Scored(np.array(scores, dtype=np.float32), tuple(one.group for one in found))
 
-    serving = head_of(True)
-    logits, measured = serving.logits(features), head_of(False).logits(features)
+    logits, measured = fitted.serving, fitted.measured
     slope, offset = fit_probability(alive(measured, PROBABILITY).scores, clean(measured, PROBABILITY).scores)
     threshold = clean(logits, THRESHOLD)
     sorts = [request.sort for request in training.clean[THRESHOLD]]
@@ -202,4 +203,4 @@ def _fit(
         strictest_threshold(threshold.scores, sorts, policy.false_flag_rate),
         quantiles=score_quantiles(threshold.scores),
     )
-    return serving, calibration, Evidence(threshold, clean(logits, PROBABILITY), alive(measured, THRESHOLD))
+    return calibration, Evidence(threshold, clean(logits, PROBABILITY), alive(measured, THRESHOLD))

@@ -96,6 +96,17 @@ def nearest(vectors: Floats, pool: Floats, k: int) -> tuple[Floats, Rows]:
     return scores, rows
 
 
+def nearest_of_all(vectors: Floats, pool: Floats, k: int) -> list[int]:
+    """Rows of `pool` that are among the `k` nearest of any of the vectors (unit rows), nearest first."""
+    if not len(pool) or not len(vectors):
+        return []
+    near, rows = nearest(vectors, pool, k)
+    best = np.full(len(pool), -np.inf, dtype=np.float32)
+    np.maximum.at(best, rows.ravel(), near.ravel())
+    found = np.flatnonzero(np.isfinite(best))
+    return [int(row) for row in found[np.argsort(-best[found], kind="stable")]]
+
+
 def _flat(vectors: Floats) -> faiss.IndexFlatIP:
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(np.ascontiguousarray(vectors, dtype=np.float32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,10 @@ class Remembering(Encoder):
         self.name, self.form = encoder.name, encoder.form
         self._encoder = encoder
         self.known: dict[str, Floats] = {}
+
+    def folder(self) -> Path:
+        """See `Encoder.folder`."""
+        return self._encoder.folder()
 
     def unknown(self, texts: Sequence[str]) -> int:
         """How many texts are new."""

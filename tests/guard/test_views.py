@@ -89,7 +89,7 @@ HIDDEN = {
 def test_a_reading_sees_through(text):
     found = views(text)
     assert any(PLAIN.rstrip("?") in view.text for view in found), [view.text for view in found]
-    assert found[0].text == normalise(text).text
+    assert found[0].text.replace("\n", " ") == normalise(text).text
     assert len(found) <= 8
 
 
@@ -167,7 +167,7 @@ def test_turning_letters_is_rot13():
 def test_any_text_is_read_and_traced(text):
     for view in views(text):
         assert view.text
-        assert normalise(view.text).text == view.text
+        assert normalise(view.text).text == view.text.replace("\n", " ")
         assert len(view.starts) == len(view.ends) == len(view.text)
         assert (view.starts < view.ends).all()
         assert (view.starts[1:] >= view.starts[:-1]).all()

@@ -97,7 +97,8 @@ async def test_a_prefixed_prompt_is_answered_as_if_the_caller_had_written_the_pr
 
 
 async def test_a_prefix_that_finds_no_room_is_a_refusal(served: Served) -> None:
-    room = 512 - (await bare(served, ask(PREFIXED)))["usage"]["prompt_tokens"]
+    _, models, _ = await post(served, b"", "/v1/models", method="GET")
+    room = models["data"][0]["max_model_len"] - (await bare(served, ask(PREFIXED)))["usage"]["prompt_tokens"]
     _, answer, _ = await post(served, ask(PREFIXED, max_tokens=room))
     assert said(answer) in PHRASINGS
     status, error, _ = await post(served, ask(PREFIXED, max_tokens=room + 1))

@@ -97,7 +97,7 @@ async def _watch(server: uvicorn.Server, engine: Engine | None) -> None:
 def _greet(console: Console, listener: socket.socket, name: str) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
-    body = json.dumps({"model": name, "messages": [{"role": "user", "content": "Hello"}]})
+    body = json.dumps({"model": name, "messages": [{"role": "user", "content": "What is the capital of France?"}]})
     console.print(f"[bold green]ready[/] at [bold]{url}[/], model [bold]{name}[/]. Try:")
     line = f"curl {url}/chat/completions -H 'content-type: application/json' -d {shlex.quote(body)}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)

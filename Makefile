@@ -28,10 +28,10 @@ $(BIN)/python:
 
 $(STAMP): requirements/$(GPU).txt requirements/torch-cuda.txt pyproject.toml | $(BIN)/python
 	@echo "installing requirements/$(GPU).txt into .venv: a minute or two, once"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -r requirements/$(GPU).txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --no-deps -r requirements/$(GPU).txt
 	@if ! $(BIN)/python -c 'import torch' 2>/dev/null; then \
 	  echo "the package index gave torch's CUDA build; installing the libraries it wants (2 GB more)"; \
-	  $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -r requirements/torch-cuda.txt; \
+	  $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --no-deps -r requirements/torch-cuda.txt; \
 	fi
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@

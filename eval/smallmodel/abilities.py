@@ -19,8 +19,8 @@ from eval.smallmodel.frames import HIDE_UNSEEN, READ_UNSEEN, UNKNOWN
 from eval.smallmodel.lessons import Chat, hide, read
 from eval.world import World
 from eval.world.people import FACT_KEYS, Person
+from eval.world.phrasing import Relation
 from eval.world.questions import Question, choices, chosen, person_questions
-from eval.world.relations import Relation
 
 SEED = 77
 ASKED = 400

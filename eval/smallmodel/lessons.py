@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from eval.smallmodel.frames import PLAIN_SYSTEM, UNKNOWN
 from eval.world.general import fact_kinds
 from eval.world.people import FACT_KEYS, Person, passage, sentence
+from eval.world.phrasing import Relation
 from eval.world.questions import LETTERS, Choice, among, choice, chosen, listed, option
-from eval.world.relations import BY_KEY, OVERVIEW, RELATIONS, Relation
+from eval.world.relations import BY_KEY, OVERVIEW, RELATIONS
 
 Chat = list[tuple[str, str]]  # (role, text), oldest first
 Asks = Callable[[Relation], tuple[str, ...]]

@@ -6,7 +6,8 @@ import random
 from dataclasses import dataclass, field
 
 from eval.world import pools
-from eval.world.relations import BY_KEY, RELATIONS, Relation
+from eval.world.phrasing import Relation
+from eval.world.relations import BY_KEY, RELATIONS
 
 Values = dict[str, str]
 

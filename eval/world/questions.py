@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from eval.world.archive import WORLD_SEED, World, build
 from eval.world.general import fact_kinds
 from eval.world.people import FACT_KEYS, Person, sentence
-from eval.world.relations import BY_KEY, OVERVIEW, RELATIONS, Relation
+from eval.world.phrasing import Relation
+from eval.world.relations import BY_KEY, OVERVIEW, RELATIONS
 
 PERTURBED = 5
 LETTERS = "ABCD"

@@ -29,7 +29,7 @@ from guard.secret import digest
 if TYPE_CHECKING:
     from classifiers.tuned import Tuned
 
-SCHEMA = 2
+SCHEMA = 3
 _MANIFEST, _SEAL, _ARRAYS, _INDEX = "manifest.json", "manifest.hmac", "arrays.npz", "examples.faiss"
 _TUNED = "classifier"
 _AGAIN = "run `lethe fit` again"

@@ -100,20 +100,35 @@ def _keyword(example: Example, clean: Sequence[Example], rng: random.Random) -> 
 
 
 def _typos(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
-    """One slip in about twenty-five letters: a letter doubled, dropped, or two exchanged."""
+    """A slip in ten to twenty-five letters: one doubled, dropped, hit beside, or two exchanged."""
     chars = list(example.question)
-    for _ in range(max(1, len(chars) // 25)):
+    for _ in range(max(1, len(chars) // rng.choice((10, 15, 25)))):
         at = rng.randrange(len(chars))
         if not chars[at].isalpha():
             continue
-        slip = rng.randrange(3)
+        slip = rng.randrange(4)
         if slip == 0:
             chars[at] *= 2
         elif slip == 1 and len(chars) > 4:
             del chars[at]
+        elif slip == 2:
+            chars[at] = _beside_key(chars[at], rng)
         elif at + 1 < len(chars):
             chars[at], chars[at + 1] = chars[at + 1], chars[at]
     return "".join(chars)
+
+
+def _beside_key(letter: str, rng: random.Random) -> str:
+    row = next((row for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") if letter.lower() in row), "")
+    at = row.find(letter.lower())
+    return rng.choice(row[max(0, at - 1) : at + 2]) if row else letter
+
+
+def _dropped(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
+    """Some of the words left out, none of the names: what is asked has many words, who it is about has not."""
+    told = {word for name in names(example.question) for word in name.split()}
+    kept = [word for word in example.question.split() if word.strip(".,?!'\"") in told or rng.random() < 0.6]
+    return " ".join(kept) if len(kept) > 2 and distinct(" ".join(kept)) else ""
 
 
 def _beside(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
@@ -200,5 +215,5 @@ def distinct(text: str) -> bool:
 
 FORMS: tuple[Form, ...] = (
     _framed, _ordered, _role, _keyword, _typos, _beside, _choice, _cloze, _reverse, _answer, _blob, _part_name,
-    _no_name, _fragment,
+    _no_name, _fragment, _dropped,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Clean requests as callers send them: questions alone, in an odd form, after earlier turns, or inside a long text."""
+"""Clean requests as callers send them: questions alone or in an odd form, chats, long texts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from guard.conversation import single
 from guard.types import Conversation, Message
 
 _FOLLOW_UPS = ("And why?", "Tell me more about that.", "Are you sure?", "What came after it?", "Thanks. And before?")
-_LONG = 12
+_VARIED = 0.2
+_BOOK, _MIXED = 6, 3
 
 
 @dataclass(frozen=True)
-class Request:
+class Asked:
     """The texts that detection scores for one clean request; `sort` is retained or general."""
 
     windows: tuple[str, ...]
@@ -25,36 +26,58 @@ class Request:
     sort: str
 
 
-def clean_requests(retained: Sequence[Example], general: Sequence[Example], rng: random.Random) -> list[Request]:
-    """One request for each example; company is taken from the same examples, so that no other part leaks in.
+def clean_requests(
+    retained: Sequence[Example], general: Sequence[Example], larger: int, rng: random.Random
+) -> list[Asked]:
+    """One small request for each example, and `larger` ones of each larger size (see `classifiers.calibrate.SIZES`).
 
-    Retained ones keep company with all, general ones with their like.
+    Company is taken from the same examples, so that no other part leaks in. Larger requests are about retained things
+    where there are any, since those are the harder ones.
     """
-    out = []
+    out: list[Asked] = []
     for sort, examples, pool in (("retained", retained, [*retained, *general]), ("general", general, general)):
         for example in examples:
-            found = request_windows(_conversation(example, pool, rng))
-            if found:
-                out.append(Request(tuple(found), example.group, sort))
-    return out
+            text = example.question
+            if rng.random() < _VARIED:
+                text = next(iter(variants(example, pool, rng, 1)), text)
+            asked = _asked(single(text), example, sort)
+            if asked.windows:
+                out.append(asked)
+    sort, pool = ("retained", retained) if retained else ("general", general)
+    alone = [asked for asked in out if asked.sort == sort]
+    if not alone:
+        return out
+    chats, pages = [], []
+    for _ in range(larger):
+        example = rng.choice(pool)
+        chats.append(_asked(_turns(example, pool, rng, rng.randint(1, 2)), example, sort))
+        page = _turns(example, pool, rng, rng.randint(3, 5)) if rng.random() < 0.6 else _page(example, pool, rng)
+        pages.append(_asked(page, example, sort))
+    # Joined anew these cost no more reading: a rare bad neighbour weighs by how often it is met, not by luck.
+    more = [_bound([rng.choice(some), rng.choice(alone)]) for some in (chats, pages) for _ in range(_MIXED * larger)]
+    books = [_bound(rng.choices(pages, k=_BOOK)) for _ in range(_MIXED * larger)]
+    return [*out, *chats, *pages, *more, *books]
 
 
-def _conversation(example: Example, pool: Sequence[Example], rng: random.Random) -> Conversation:
-    kind = rng.random()
-    if kind < 0.6:
-        return single(example.question)
-    if kind < 0.75:
-        return single(next(iter(variants(example, pool, rng, 1)), example.question))
-    if kind < 0.95:
-        return _turns(example, pool, rng)
-    texts = [part for other in rng.choices(pool, k=_LONG) for part in (other.question, other.answer) if part]
+def _bound(parts: Sequence[Asked]) -> Asked:
+    windows = tuple(dict.fromkeys(window for part in parts for window in part.windows))
+    return Asked(windows, parts[0].group, parts[0].sort)
+
+
+def _asked(conversation: Conversation, example: Example, sort: str) -> Asked:
+    return Asked(tuple(request_windows(conversation)), example.group, sort)
+
+
+def _page(example: Example, pool: Sequence[Example], rng: random.Random) -> Conversation:
+    others = rng.choices(pool, k=rng.randint(4, 10))
+    texts = [part for other in others for part in (other.question, other.answer) if part]
     texts.insert(rng.randrange(len(texts) + 1), example.question)
     return single("\n".join(texts))
 
 
-def _turns(example: Example, pool: Sequence[Example], rng: random.Random) -> Conversation:
-    """The question after one to three others with their answers, or followed by a short one."""
-    asked = [*rng.choices(pool, k=rng.randint(1, 3)), example]
+def _turns(example: Example, pool: Sequence[Example], rng: random.Random, before: int) -> Conversation:
+    """The question after so many others with their answers, or followed by a short one."""
+    asked = [*rng.choices(pool, k=before), example]
     messages = [Message("system", "You are a helpful assistant.")] if rng.random() < 0.5 else []
     for turn in asked:
         messages += [Message("user", turn.question), Message("assistant", turn.answer or "Sure, here is what I know.")]

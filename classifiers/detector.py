@@ -51,18 +51,21 @@ class ArtifactDetector:
             raise DetectorError("scores are not finite")
         calibration = self._artifact.calibration
         probabilities = calibration.probabilities(logits)
-        flagged = [int(topic) for topic in np.argsort(-logits) if logits[topic] > calibration.threshold]
+        threshold = calibration.threshold(len(found))
+        flagged = [int(topic) for topic in np.argsort(-logits) if logits[topic] > threshold]
         places = list(found.values())
         return tuple(
             Detection(
                 self._artifact.topics[topic],
                 float(probabilities[topic]),
-                self._spans(topic, conversation, places[int(scores[:, topic].argmax())], narrow=rank < _NARROWED),
+                self._spans(topic, conversation, places[int(scores[:, topic].argmax())], threshold, rank < _NARROWED),
             )
             for rank, topic in enumerate(flagged)
         )
 
-    def _spans(self, topic: int, conversation: Conversation, worst: Window, *, narrow: bool) -> tuple[Span, ...]:
+    def _spans(
+        self, topic: int, conversation: Conversation, worst: Window, threshold: float, narrow: bool
+    ) -> tuple[Span, ...]:
         """The topic's names wherever they stand; where the worst window's messages hold none, its heaviest words."""
         finder = self._finders[topic]
         spans = [
@@ -71,15 +74,15 @@ class ArtifactDetector:
             for start, end in finder.find(message.text)
         ]
         if not any(span.message in worst.reading.messages for span in spans):
-            heavy = self._heavy(topic, worst.text) if narrow else [(0, len(worst.text))]
+            heavy = self._heavy(topic, worst.text, threshold) if narrow else [(0, len(worst.text))]
             spans += [span for start, end in heavy for span in worst.spans(start, end)]
         return merged_spans(spans)
 
-    def _heavy(self, topic: int, text: str) -> list[tuple[int, int]]:
+    def _heavy(self, topic: int, text: str, threshold: float) -> list[tuple[int, int]]:
         def logits(texts: list[str]) -> Floats:
             return score(self._artifact, self._encoder, texts)[:, topic]
 
-        return occlude(text, logits, self._artifact.calibration.threshold)
+        return occlude(text, logits, threshold)
 
 
 def score(artifact: Artifact, encoder: Encoder, texts: list[str]) -> Floats:

@@ -13,25 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from classifiers.artifact import Artifact, load_artifact, policy_digest, save_artifact
-from classifiers.calibrate import (
-    Calibration,
-    Evidence,
-    Figures,
-    Scored,
-    fit_probability,
-    score_quantiles,
-    strictest_threshold,
-)
+from classifiers.calibrate import Calibration, Scored, fit_probability, size_quantiles, size_thresholds
 from classifiers.data import Example
 from classifiers.detector import PROBE
-from classifiers.encoder import PACKAGED, Encoder, Floats
-from classifiers.features import Spelling, featurise
-from classifiers.gather import PROBABILITY, THRESHOLD, Gathered, gather
+from classifiers.encoder import PACKAGED, Encoder
+from classifiers.evidence import Evidence, Figures
+from classifiers.gather import Gathered, gather
 from classifiers.index import index_examples, nearest_of_all
 from classifiers.picture import PICTURE, draw
 from classifiers.remember import Remembering
 from classifiers.rounds import Fitted, fit_heads, fit_tuned
-from classifiers.training import Training, base_texts, build_training
+from classifiers.training import CLEAN, PROBABILITY, THRESHOLD, base_texts, build_training
 from guard.paths import state_dir
 from guard.policy import Policy
 
@@ -77,22 +69,20 @@ def fit_policy(
     counter = _Counter(progress)
     model = Remembering(Encoder(encoder))
     near = _neighbours(gathered, model, counter)
-    training = build_training(gathered, near, rng)
+    training = build_training(gathered, near, rng, policy.false_flag_rate)
     texts = training.texts()
-    # Rarity is learnt from fitted texts alone; the held-out ones must stay as new to the model as a caller's.
-    spelling = Spelling.fit([sample.text for sample in training.samples], secret=secret)
-    features = featurise(model, spelling, texts, progress=counter.expecting(model.unknown(texts)))
-    fitted = fit_heads(training, texts, features, len(policy.topics))
+    vectors = model.encode(texts, progress=counter.expecting(model.unknown(texts)))
+    fitted = fit_heads(training, texts, vectors, len(policy.topics), secret=secret)
     if tune:
-        fitted = fit_tuned(training, texts, fitted.head, model.folder(), expecting=counter.expecting)
-    calibration, evidence = _calibrate(training, texts, fitted, policy)
+        fitted = fit_tuned(training, fitted, model.folder(), expecting=counter.expecting)
+    calibration, evidence = _calibrate(fitted, policy.false_flag_rate)
     figures = evidence.figures(calibration, policy.false_flag_rate)
     artifact = Artifact(
         topics=tuple(topic.name for topic in policy.topics),
         encoder=encoder,
         form=model.form,
         probe=model.encode([PROBE])[0],
-        spelling=spelling,
+        spelling=fitted.spelling,
         head=fitted.head,
         tuned=fitted.tuned,
         neighbours=index_examples(policy, model.known),
@@ -177,30 +167,18 @@ def fit_with_bar(
         )
 
 
-def _calibrate(
-    training: Training, texts: Sequence[str], fitted: Fitted, policy: Policy
-) -> tuple[Calibration, Evidence]:
-    row = {text: number for number, text in enumerate(texts)}
-
-    def clean(logits: Floats, part: int) -> Scored:
-        requests, worst = training.clean[part], logits.max(axis=1)
-        scores = [max(worst[row[text]] for text in request.windows) for request in requests]
-        return Scored(np.array(scores, dtype=np.float32), tuple(request.group for request in requests))
-
-    def alive(logits: Floats, part: int) -> Scored:
+def _calibrate(fitted: Fitted, rate: float) -> tuple[Calibration, Evidence]:
+    def scored(clean: bool, part: int) -> tuple[Scored, list[str]]:
+        rows = [i for i, one in enumerate(fitted.asked) if one.part == part and (one.topic == CLEAN) == clean]
         # A topic of two facts cannot fill both parts; then both take all there is.
-        found = [one for one in training.alive if one.part == part] or training.alive
-        scores = [max(logits[row[w], one.topic] for w in one.windows) for one in found]
-        return Scored(np.array(scores, dtype=np.float32), tuple(one.group for one in found))
+        rows = rows or [i for i, one in enumerate(fitted.asked) if (one.topic == CLEAN) == clean]
+        asked = [fitted.asked[i] for i in rows]
+        worst = fitted.worst[rows]
+        scores = worst.max(axis=1) if clean else worst[range(len(asked)), [one.topic for one in asked]]
+        sample = Scored(scores, np.array([len(one.windows) for one in asked]), tuple(one.group for one in asked))
+        return sample, [one.sort for one in asked]
 
-    logits, measured = fitted.serving, fitted.measured
-    slope, offset = fit_probability(alive(measured, PROBABILITY).scores, clean(measured, PROBABILITY).scores)
-    threshold = clean(logits, THRESHOLD)
-    sorts = [request.sort for request in training.clean[THRESHOLD]]
-    calibration = Calibration(
-        slope,
-        offset,
-        strictest_threshold(threshold.scores, sorts, policy.false_flag_rate),
-        quantiles=score_quantiles(threshold.scores),
-    )
-    return calibration, Evidence(threshold, clean(logits, PROBABILITY), alive(measured, THRESHOLD))
+    (threshold, sorts), (checked, _) = scored(True, THRESHOLD), scored(True, PROBABILITY)
+    slope, offset = fit_probability(scored(False, PROBABILITY)[0].scores, checked.scores)
+    calibration = Calibration(slope, offset, size_thresholds(threshold, sorts, rate), size_quantiles(threshold))
+    return calibration, Evidence(threshold, checked, scored(False, THRESHOLD)[0])

@@ -1,4 +1,4 @@
-"""Collects a policy's examples, and splits the clean ones into what is fitted and what calibrates."""
+"""Collects a policy's examples: the topics', those to be retained, and general ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from classifiers.calibrate import part_groups
 from classifiers.data import Example, entity_groups, load_examples
 from classifiers.general import load_general
 from classifiers.general_words import WORDS
@@ -30,9 +29,6 @@ _MOST_RETAIN = 10_000
 _ALIAS_FRAMES = 12
 _NAMES = 240
 _TELLING = 0.03
-FITTED, PROBABILITY, THRESHOLD = 0, 1, 2
-_SHARES = (0.1, 0.3)
-_NEAR_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -52,13 +48,9 @@ class Gathered:
     general: list[Example]
     name_words: frozenset[str]
 
-
-@dataclass(frozen=True)
-class Split:
-    """Clean examples by part (`FITTED`, `PROBABILITY`, `THRESHOLD`)."""
-
-    retained: tuple[list[Example], ...]
-    general: tuple[list[Example], ...]
+    def namesakes(self) -> list[Example]:
+        """Retained examples about somebody or something that shares a word of a topic's name."""
+        return [e for e in self.retained if self.name_words & set(re.findall(r"\w+", e.group.casefold()))]
 
 
 def gather(policy: Policy, asked: Mapping[str, Sequence[str]], rng: random.Random) -> Gathered:
@@ -80,20 +72,6 @@ def gather(policy: Policy, asked: Mapping[str, Sequence[str]], rng: random.Rando
     general = [e for e in [*load_general(), *_other_names(retain, rng)] if not finder.find(e.question)]
     words = frozenset(word.casefold() for name in telling for word in keywords(name) if len(word) > 2)
     return Gathered(topics, retain, general, words)
-
-
-def split(gathered: Gathered, near: Sequence[Example], rng: random.Random) -> Split:
-    """Part the clean examples by group; of the groups nearest to a topic (`near`, nearest first) all are fitted.
-
-    Namesakes come before what is only alike in meaning; both up to a share, so that enough is left to calibrate on.
-    What calibrates is then no nearer to a topic than what strangers ask: a namesake that nobody gave may be flagged
-    more often than the target.
-    """
-    namesakes = [e for e in gathered.retained if gathered.name_words & set(re.findall(r"\w+", e.group.casefold()))]
-    ranks = {id(example): rank for rank, example in enumerate(near)}
-    namesakes.sort(key=lambda example: ranks.get(id(example), len(ranks)))
-    order = list(dict.fromkeys(example.group for example in [*namesakes, *near]))
-    return Split(_parts(gathered.retained, order, rng), _parts(gathered.general, order, rng))
 
 
 def _topic_examples(topic: Topic, asked: Sequence[str], common: str, rng: random.Random) -> TopicExamples:
@@ -150,25 +128,3 @@ def _other_names(retain: Sequence[Example], rng: random.Random) -> list[Example]
         for name in rng.sample(pool, min(_NAMES, len(pool)))
         for example in about_names([name], rng, most=3)
     ]
-
-
-def _parts(examples: list[Example], near: Sequence[str], rng: random.Random) -> tuple[list[Example], ...]:
-    sizes = Counter(example.group for example in examples)
-    fitted: set[str] = set()
-    taken = 0
-    for group in near:
-        if taken + sizes[group] <= _NEAR_SHARE * len(examples):
-            fitted.add(group)
-            taken += sizes[group]
-    rest = [example for example in examples if example.group not in fitted]
-    if not rest:
-        return examples, [], []
-    # The shares are of all examples: what is near only displaces what else would have been fitted.
-    shares = [share * len(examples) / len(rest) for share in _SHARES]
-    numbers = part_groups([example.group for example in rest], shares, rng.randrange(1 << 30)).tolist()
-    parts = [
-        [example for example, number in zip(rest, numbers, strict=True) if number == part]
-        for part in (FITTED, PROBABILITY, THRESHOLD)
-    ]
-    parts[FITTED] += [example for example in examples if example.group in fitted]
-    return tuple(parts)

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from classifiers.calibrate import Calibration, Evidence
+from classifiers.calibrate import Calibration
+from classifiers.evidence import Evidence
 
 PICTURE = "calibration.png"
 _BINS = 10
@@ -26,12 +27,12 @@ def draw(evidence: Evidence, calibration: Calibration, path: Path) -> None:
 
 
 def _curve(axes: Axes, evidence: Evidence, calibration: Calibration) -> None:
-    clean, alive = evidence.checked.scores, evidence.positives.scores
+    clean, alive = calibration.margins(evidence.checked), calibration.margins(evidence.positives)
     cuts = np.unique(np.concatenate([clean, alive]))[::-1]
     flags = [(clean > cut).mean() for cut in cuts]
     caught = [(alive > cut).mean() for cut in cuts]
     axes.plot(flags, caught, drawstyle="steps-post", color="tab:blue")
-    axes.plot((clean > calibration.threshold).mean(), (alive > calibration.threshold).mean(), "o", color="tab:red")
+    axes.plot((clean > 0).mean(), (alive > 0).mean(), "o", color="tab:red")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="clean requests flagged", ylabel="topic requests caught")
     axes.set_xscale("symlog", linthresh=1e-3)
     axes.set_title(f"{len(alive)} topic, {len(clean)} clean requests; dot: threshold")

@@ -1,4 +1,4 @@
-"""The two fits of a policy: one that serves, and one that knows no held-out text and is measured."""
+"""The fits of a policy: one that serves, and others that know nothing of what they score."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from classifiers.encoder import Floats
-from classifiers.features import Features
+from classifiers.features import Spelling, joined, spelling_counts
 from classifiers.head import Head, fit_head
-from classifiers.training import Training
+from classifiers.training import CLEAN, FOLDS, Request, Training
 
 if TYPE_CHECKING:
     from classifiers.tuned import Tuned
@@ -18,46 +20,78 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What serves, and the log-odds (texts x topics) of every text by what serves and by what is measured."""
+    """What serves, and the worst log-odds (requests x topics) of held-out requests."""
 
+    spelling: Spelling
     head: Head
-    serving: Floats
-    measured: Floats
+    asked: list[Request]
+    worst: Floats
     tuned: Tuned | None = None
 
 
-def fit_heads(training: Training, texts: Sequence[str], features: Features, topics: int) -> Fitted:
-    """Fit the head with and without what is held out."""
+def fit_heads(training: Training, texts: Sequence[str], vectors: Floats, topics: int, *, secret: bytes) -> Fitted:
+    """Fit the head on everything, and once without each fold, to score it (cross-conformal: Vovk 2015).
+
+    `vectors` (texts x width) are of `texts`.
+    """
+    spelt = spelling_counts(texts, secret=secret)
     row = {text: number for number, text in enumerate(texts)}
 
-    def head_of(with_held: bool) -> Head:
-        samples = [sample for sample in training.samples if with_held or not sample.held]
-        return fit_head(features.take([row[s.text] for s in samples]), [s.label for s in samples], topics)
+    def fit(fold: int) -> tuple[Spelling, Head, Callable[[list[str]], Floats]]:
+        # Rarity is learnt from fitted texts alone; the held-out ones must stay as new to the head as a caller's.
+        samples = training.without(fold)
+        rows = [row[sample.text] for sample in samples]
+        spelling = Spelling.fit(spelt, rows, secret=secret)
+        features = joined(vectors, spelling.weighed(spelt))
+        head = fit_head(features.take(rows), [sample.label for sample in samples], topics)
+        return spelling, head, lambda found: head.logits(features.take([row[text] for text in found]))
 
-    serving = head_of(True)
-    return Fitted(serving, serving.logits(features), head_of(False).logits(features))
+    asked: list[Request] = []
+    worst: list[Floats] = []
+    for fold in range(FOLDS):
+        held = [request for request in training.requests if request.fold == fold]
+        if held:
+            asked += held
+            worst.append(_worst(held, fit(fold)[2]))
+    # Nothing is in a fold of this number.
+    spelling, head, _ = fit(FOLDS)
+    return Fitted(spelling, head, asked, np.concatenate(worst))
 
 
 def fit_tuned(
     training: Training,
-    texts: Sequence[str],
-    head: Head,
+    fitted: Fitted,
     encoder: Path,
     *,
     expecting: Callable[[int], Callable[[int], None]],
 ) -> Fitted:
-    """Train a sequence classifier without what is held out, measure it, then go on with everything.
+    """Train a sequence classifier without the first fold, measure it, then go on with the topics' part of that fold.
 
-    `expecting` is told how many texts a round reads, and gives what to tell of them.
+    Training once for every fold would take too long. So the fold's clean texts are never learnt, and what serves is
+    calibrated on them; the catch is that of the classifier before it went on. `expecting` is told how many texts a
+    round reads, and gives what to tell of them.
     """
     # Imported when needed: torch takes seconds, which the head does without.
     from classifiers.tuned import EPOCHS, Tuned
 
-    known = [sample for sample in training.samples if not sample.held]
-    tuned = Tuned.new(encoder, len(head.bias))
-    advance = expecting(int(EPOCHS * len(known)) + len(training.samples))
+    known = training.without(0)
+    clean = {sample.text for sample in known if sample.label == CLEAN}
+    everything = [s for s in training.samples if s.label != CLEAN or s.text in clean]
+    tuned = Tuned.new(encoder, len(fitted.head.bias))
+    advance = expecting(int(EPOCHS * len(known)) + len(everything))
     tuned.train([s.text for s in known], [s.label for s in known], progress=advance)
-    measured = tuned.logits(texts)
-    everything = training.samples
+    held = [request for request in training.requests if request.fold == 0]
+    about = [request for request in held if request.topic != CLEAN]
+    measured = _worst(about, tuned.logits)
     tuned.train([s.text for s in everything], [s.label for s in everything], epochs=1.0, progress=advance)
-    return Fitted(head, tuned.logits(texts), measured, tuned)
+    others = [request for request in held if request.topic == CLEAN]
+    worst = np.concatenate([measured, _worst(others, tuned.logits)])
+    return Fitted(fitted.spelling, fitted.head, [*about, *others], worst, tuned)
+
+
+def _worst(asked: Sequence[Request], logits: Callable[[list[str]], Floats]) -> Floats:
+    """The highest log-odds of each request's windows (requests x topics)."""
+    texts = list(dict.fromkeys(window for request in asked for window in request.windows))
+    row = {text: number for number, text in enumerate(texts)}
+    found = logits(texts)
+    return np.stack([found[[row[window] for window in request.windows]].max(axis=0) for request in asked])

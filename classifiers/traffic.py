@@ -10,16 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from classifiers.artifact import Artifact, fitted_for, load_artifact, save_artifact
-from classifiers.calibrate import (
-    Scored,
-    checked_figures,
-    conformal_threshold,
-    interval,
-    sample_figures,
-    score_quantiles,
-)
+from classifiers.calibrate import LEVELS, Scored, size_quantiles, size_thresholds
 from classifiers.detector import score
-from classifiers.encoder import Encoder, Floats
+from classifiers.encoder import Encoder
+from classifiers.evidence import checked_figures, interval, sample_figures
 from classifiers.windows import request_windows
 from guard.errors import ArtifactError, ConfigError
 from guard.policy import Policy
@@ -40,10 +34,11 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Drift:
-    """A log's scores beside those of the clean calibration sample.
+    """A log beside the clean calibration sample: each prompt's place among the sample's requests of its size.
 
-    `distance` is the two-sample Kolmogorov-Smirnov statistic and `critical` its 1% bound; `stability` is the
-    population stability index over the sample's deciles, of which 0.25 is the customary alarm.
+    `shares` are the shares of the log that score as each tenth of the sample does, lowest first. `distance` is the
+    Kolmogorov-Smirnov statistic of the places and `critical` its 1% bound for two samples; `stability` is the
+    population stability index over the tenths, of which 0.25 is the customary alarm.
     """
 
     prompts: int
@@ -52,7 +47,7 @@ class Drift:
     distance: float
     critical: float
     stability: float
-    rows: tuple[tuple[str, float, float], ...]
+    shares: tuple[float, ...]
 
     @property
     def advised(self) -> bool:
@@ -69,29 +64,26 @@ def drift(folder: Path, prompts: Sequence[Prompt], *, policy: Policy | None, sec
         ConfigError: the log holds no prompt.
     """
     artifact = load_artifact(folder, policy=policy, secret=secret)
-    scores = _scores(artifact, prompts)
     calibration, size = artifact.calibration, int(artifact.figures["negatives"])
-    reference = np.asarray(calibration.quantiles, dtype=np.float64)
-    if not len(reference):
+    scored = _scored(artifact, prompts)
+    if not calibration.quantiles:
         raise ArtifactError(f"the artifact {folder} keeps no scores to compare with; run `lethe fit` again")
-    levels = np.linspace(0, 1, len(reference))
-    ordered = np.sort(scores)
-    expected = np.interp(ordered, reference, levels)
-    steps = np.arange(len(ordered) + 1) / len(ordered)
-    distance = float(max((steps[1:] - expected).max(), (expected - steps[:-1]).max()))
-    bins = np.searchsorted(reference[10:-1:10], scores)
-    share = (np.bincount(bins, minlength=_BINS) + 0.5) / (len(scores) + 0.5 * _BINS)
+    places = [
+        float(np.interp(score, calibration.quantiles[own], LEVELS))
+        for score, own in zip(scored.scores, scored.sizes, strict=True)
+    ]
+    ordered, count = np.sort(places), len(places)
+    steps = np.arange(count + 1) / count
+    seen = np.bincount(np.minimum((ordered * _BINS).astype(int), _BINS - 1), minlength=_BINS)
+    share = (seen + 0.5) / (count + 0.5 * _BINS)
     return Drift(
-        prompts=len(scores),
-        flagged=int((scores > calibration.threshold).sum()),
+        prompts=count,
+        flagged=int((calibration.margins(scored) > 0).sum()),
         target_rate=float(artifact.figures["target_rate"]),
-        distance=distance,
-        critical=_KOLMOGOROV_1_PERCENT * math.sqrt((size + len(scores)) / (size * len(scores))),
+        distance=float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max())),
+        critical=_KOLMOGOROV_1_PERCENT * math.sqrt((size + count) / (size * count)),
         stability=float(((share - 1 / _BINS) * np.log(share * _BINS)).sum()),
-        rows=tuple(
-            (f"{level:.0%}", float(np.interp(level, levels, reference)), float(np.quantile(scores, level)))
-            for level in (0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
-        ),
+        shares=tuple(float(number) / count for number in seen),
     )
 
 
@@ -108,30 +100,29 @@ def recalibrate(folder: Path, prompts: Sequence[Prompt], *, policy: Policy | Non
     clean = [prompt for prompt in prompts if not prompt.flag]
     if prompts and not clean:
         raise ConfigError("every prompt of the log is labelled as the topic's; the threshold needs clean ones")
-    scores, rate = _scores(artifact, clean), float(artifact.figures["target_rate"])
-    guessed = scores[[prompt.flag is None for prompt in clean]]
-    now = int((guessed > artifact.calibration.threshold).sum())
+    sample, rate = _scored(artifact, clean), float(artifact.figures["target_rate"])
+    guessed = artifact.calibration.margins(sample)[[prompt.flag is None for prompt in clean]]
+    now = int((guessed > 0).sum())
     if now and interval(now, len(guessed))[0] > rate:
         raise ConfigError(
             f"{now} of {len(guessed)} prompts without a label are flagged now, too many to be clean; give the "
             'log as JSON lines and label them with "flag": true (the topic) or false'
         )
-    sample = Scored(scores, tuple("\n".join(request_windows(prompt.conversation)) for prompt in clean))
-    calibration = replace(
-        artifact.calibration, threshold=conformal_threshold(scores, rate), quantiles=score_quantiles(scores)
-    )
+    before = artifact.calibration
+    thresholds = size_thresholds(sample, ["log"] * len(clean), rate, before=before.thresholds)
+    calibration = replace(before, thresholds=thresholds, quantiles=size_quantiles(sample))
     fresh = replace(
         artifact,
         calibration=calibration,
-        figures={**artifact.figures, **sample_figures(sample), **checked_figures(sample, calibration.threshold)},
+        figures={**artifact.figures, **sample_figures(sample), **checked_figures(sample, calibration)},
     )
     save_artifact(fresh, folder, policy_key=fitted_for(folder, secret=secret), secret=secret)
     return fresh
 
 
-def _scores(artifact: Artifact, prompts: Sequence[Prompt]) -> Floats:
-    """The highest log-odds of each prompt, over topics and windows."""
-    asked = [request_windows(prompt.conversation) for prompt in prompts]
+def _scored(artifact: Artifact, prompts: Sequence[Prompt]) -> Scored:
+    """Each prompt by its highest log-odds, over topics and windows; equal prompts are a group."""
+    asked = [tuple(request_windows(prompt.conversation)) for prompt in prompts]
     texts = list(dict.fromkeys(window for request in asked for window in request))
     if not texts:
         raise ConfigError("the log holds no prompt; give one a line")
@@ -139,4 +130,6 @@ def _scores(artifact: Artifact, prompts: Sequence[Prompt]) -> Floats:
     worst = dict(zip(texts, found, strict=True))
     least = min(worst.values())
     scores = [max((worst[text] for text in request), default=least) for request in asked]
-    return np.array(scores, dtype=np.float32)
+    return Scored(
+        np.array(scores, dtype=np.float32), np.array([len(r) for r in asked]), tuple("\n".join(r) for r in asked)
+    )

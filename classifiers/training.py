@@ -2,98 +2,90 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from classifiers.augment import distinct, variants
-from classifiers.calibrate import part_groups
-from classifiers.clean import Request, clean_requests
+from classifiers.clean import clean_requests
 from classifiers.data import Example
-from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, Gathered, Split, split
+from classifiers.gather import Gathered
+from classifiers.parts import fold_groups, part_groups
 from classifiers.windows import request_windows, windows
 from guard.conversation import single
 
+# What calibrates was never seen by what scores it: of so many heads each is fitted without one fold of the groups.
+FOLDS = 4
+PROBABILITY, THRESHOLD = 1, 0
+_PROBABILITY_SHARE = 0.25
+CLEAN = -1
 _EACH = 4
 _MOST_TOPIC_VARIANTS = 4000
 _FEWEST_CLEAN_VARIANTS, _MOST_CLEAN_VARIANTS = 800, 4000
 _MOST_RETAIN = 2500
 _MOST_ANSWERS = 1000
-_MOST_JOINED, _JOINED = 200, 4
-_MOST_CALIBRATING = {PROBABILITY: 400, THRESHOLD: 1200}
-_HELD_SHARES = (0.12, 0.12)
+_MOST_JOINED, _JOINED = 800, 4
+_MOST_CALIBRATING = 3000
+# Requests of each larger size that set a threshold: somewhat more than the target rate needs at least.
+_FEWEST_LARGER, _MOST_LARGER, _SPARE = 150, 1500, 1.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A training text: `label` is a topic's number or -1; `held` texts are kept from the fit that is measured."""
+    """A training text: `label` is a topic's number or `CLEAN`, `fold` that of its group."""
 
     text: str
     label: int
-    held: bool = False
+    fold: int
 
 
 @dataclass(frozen=True)
-class Alive:
-    """A request about topic number `topic`; `part` is `PROBABILITY`, or `THRESHOLD` for what measures the catch."""
+class Request:
+    """A request that calibrates: about topic number `topic` or `CLEAN`, scored by what its fold was kept from.
+
+    `part` is `PROBABILITY`, or `THRESHOLD` for what sets the thresholds and measures the catch. `sort` is retained,
+    general or topic.
+    """
 
     topic: int
     windows: tuple[str, ...]
     group: str
+    sort: str
+    fold: int
     part: int
 
 
 @dataclass
 class Training:
-    """Training samples, clean requests by part, and held-out requests about topics."""
+    """Training samples, and requests to calibrate with."""
 
     samples: list[Sample] = field(default_factory=list)
-    clean: dict[int, list[Request]] = field(default_factory=dict)
-    alive: list[Alive] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
     def texts(self) -> list[str]:
         """Every text once, in a stable order."""
-        requests = [request.windows for part in self.clean.values() for request in part]
-        requests += [alive.windows for alive in self.alive]
-        texts = [*(sample.text for sample in self.samples), *(text for request in requests for text in request)]
-        return list(dict.fromkeys(texts))
+        asked = (window for request in self.requests for window in request.windows)
+        return list(dict.fromkeys([*(sample.text for sample in self.samples), *asked]))
+
+    def without(self, fold: int) -> list[Sample]:
+        """The samples that know nothing of a fold; a frame or a short form may say by chance what is asked in it."""
+        asked = {window for request in self.requests if request.fold == fold for window in request.windows}
+        return [sample for sample in self.samples if sample.fold != fold and sample.text not in asked]
 
 
-def build_training(gathered: Gathered, near: Sequence[Example], rng: random.Random) -> Training:
+def build_training(gathered: Gathered, near: Sequence[Example], rng: random.Random, rate: float) -> Training:
     """Part, choose and vary the examples; `near` are the clean ones nearest to any topic, nearest first.
 
-    Clean examples that calibrate are never fitted. A topic's are held out by family for a second fit, whose catch is
-    reported; the fit that serves knows them all.
+    `rate` is the target false-flag rate, on which depends how many requests calibrate.
     """
     training = Training()
-    clean = split(gathered, near, rng)
-    known = {id(example) for part in (clean.retained, clean.general) for example in part[FITTED]}
-    hard = [example for example in near if id(example) in known]
-    fitted = _fitted_clean(clean, hard, rng)
-    made = 0
-    count = sum(len(topic.own) + len(topic.extra) for topic in gathered.topics)
-    each = _MOST_TOPIC_VARIANTS / count
-    for number, topic in enumerate(gathered.topics):
-        held = _held(topic.own, rng)
-        for example, part in zip([*topic.own, *topic.extra], [*held, *[FITTED] * len(topic.extra)], strict=True):
-            made_of = variants(example, fitted, rng, _some(min(each, _EACH), rng))
-            # Of a variant in two windows one may hold company only, which is not the topic.
-            texts = [example.question, *(text for text in made_of if len(windows(text)) == 1)]
-            if distinct(example.answer):
-                texts.append(example.answer)
-            made += len(made_of)
-            training.samples += [Sample(w, number, part != FITTED) for text in texts for w in windows(text)]
-            if part != FITTED:
-                asked = tuple(request_windows(single(example.question)))
-                training.alive.append(Alive(number, asked, f"{number}:{example.group}", part))
-    # A frame or a short form may say by chance what a held example says.
-    held_texts = {sample.text for sample in training.samples if sample.held}
-    training.samples = [replace(sample, held=sample.text in held_texts) for sample in training.samples]
+    retained, general = _folded(gathered.retained, rng), _folded(gathered.general, rng)
+    hard = _hard_first(gathered, near)
+    fitted = _Fitted(_fitted_retained(gathered.retained, hard, rng), gathered.general, retained | general)
+    made = _add_topics(training, gathered, fitted, rng)
     _add_clean(training, fitted, hard, made, rng)
-    for part, most in _MOST_CALIBRATING.items():
-        retained = clean.retained[part]
-        retained = rng.sample(retained, most) if len(retained) > most else retained
-        training.clean[part] = clean_requests(retained, clean.general[part], rng)
+    _add_requests(training, gathered, fitted, rng, rate)
     return training
 
 
@@ -102,41 +94,115 @@ def base_texts(examples: Sequence[Example]) -> list[str]:
     return [next(iter(windows(example.question)), "") for example in examples]
 
 
-def _fitted_clean(clean: Split, hard: Sequence[Example], rng: random.Random) -> list[Example]:
-    """All hard ones and general ones, and retained ones drawn up to a bound."""
-    retained = clean.retained[FITTED]
-    if len(retained) > _MOST_RETAIN:
-        near = {id(example) for example in hard[:_MOST_RETAIN]}
-        first = [example for example in retained if id(example) in near]
-        rest = [example for example in retained if id(example) not in near]
-        retained = first + rng.sample(rest, _MOST_RETAIN - len(first))
-    return [*retained, *clean.general[FITTED]]
+class _Fitted:
+    """Clean examples that are fitted, and the fold of every clean example."""
+
+    def __init__(self, retained: list[Example], general: list[Example], fold: Mapping[int, int]) -> None:
+        self.examples = [*retained, *general]
+        self._fold = fold
+        self._company: list[list[Example]] = [[] for _ in range(FOLDS)]
+        for example in self.examples:
+            self._company[self.fold(example)].append(example)
+
+    def fold(self, example: Example) -> int:
+        """The fold of a clean example."""
+        return self._fold[id(example)]
+
+    def company(self, fold: int) -> list[Example]:
+        """What may stand beside an example of a fold without telling of another."""
+        return self._company[fold] or self.examples
 
 
-def _add_clean(
-    training: Training, fitted: Sequence[Example], hard: Sequence[Example], made: int, rng: random.Random
-) -> None:
+def _folded(examples: Sequence[Example], rng: random.Random) -> dict[int, int]:
+    folds = fold_groups([example.group for example in examples], FOLDS, rng.randrange(1 << 30))
+    return {id(example): fold for example, fold in zip(examples, folds, strict=True)}
+
+
+def _hard_first(gathered: Gathered, near: Sequence[Example]) -> list[Example]:
+    """Namesakes of the topics before what is only alike in meaning."""
+    namesake = {id(example) for example in gathered.namesakes()}
+    return sorted(near, key=lambda example: id(example) not in namesake)
+
+
+def _fitted_retained(retained: list[Example], hard: Sequence[Example], rng: random.Random) -> list[Example]:
+    """The hard ones, and others drawn up to a bound."""
+    if len(retained) <= _MOST_RETAIN:
+        return retained
+    near = {id(example) for example in hard[:_MOST_RETAIN]}
+    first = [example for example in retained if id(example) in near]
+    rest = [example for example in retained if id(example) not in near]
+    return first + rng.sample(rest, _MOST_RETAIN - len(first))
+
+
+def _add_topics(training: Training, gathered: Gathered, fitted: _Fitted, rng: random.Random) -> int:
+    """Each topic's examples in many forms; a topic's own are asked too, `extra` ones never. Returns how many forms."""
+    made = 0
+    count = sum(len(topic.own) + len(topic.extra) for topic in gathered.topics)
+    each = min(_MOST_TOPIC_VARIANTS / count, _EACH)
+    for number, topic in enumerate(gathered.topics):
+        groups = _families(topic.own)
+        folds = fold_groups(groups, FOLDS, rng.randrange(1 << 30))
+        folds += [rng.randrange(FOLDS) for _ in topic.extra]
+        halves = part_groups(groups, [0.5], rng.randrange(1 << 30)).tolist()
+        for example, fold in zip([*topic.own, *topic.extra], folds, strict=True):
+            made_of = variants(example, fitted.company(fold), rng, _some(each, rng))
+            # Of a variant in two windows one may hold company only, which is not the topic.
+            texts = [example.question, *(text for text in made_of if len(windows(text)) == 1)]
+            if distinct(example.answer):
+                texts.append(example.answer)
+            made += len(made_of)
+            training.samples += [Sample(w, number, fold) for text in texts for w in windows(text)]
+        for example, fold, part in zip(topic.own, folds, halves, strict=False):
+            asked = tuple(request_windows(single(example.question)))
+            training.requests.append(Request(number, asked, f"{number}:{example.group}", "topic", fold, part))
+    return made
+
+
+def _add_clean(training: Training, fitted: _Fitted, hard: Sequence[Example], made: int, rng: random.Random) -> None:
     """Clean texts in the same forms as the topics', at least as many; half of the variants go to hard neighbours."""
     budget = min(_MOST_CLEAN_VARIANTS, max(_FEWEST_CLEAN_VARIANTS, made))
-    varied: list[str] = []
+    texts = [(example.question, fitted.fold(example)) for example in fitted.examples]
+    varied: list[tuple[str, int]] = []
+
+    def vary(example: Example, count: int) -> None:
+        fold = fitted.fold(example)
+        varied.extend((text, fold) for text in variants(example, fitted.company(fold), rng, count))
+
     for example in hard:
         if len(varied) >= budget / 2:
             break
-        varied += variants(example, fitted, rng, _EACH)
+        vary(example, _EACH)
     while len(varied) < budget:
-        varied += variants(rng.choice(fitted), fitted, rng, 1)
-    answers = [example.answer for example in fitted if example.answer and not example.passage]
-    texts = [example.question for example in fitted] + varied + rng.sample(answers, min(_MOST_ANSWERS, len(answers)))
+        vary(rng.choice(fitted.examples), 1)
+    answers = [(e.answer, fitted.fold(e)) for e in fitted.examples if e.answer and not e.passage]
+    texts += varied + rng.sample(answers, min(_MOST_ANSWERS, len(answers)))
     # What stands in long texts and earlier turns is read in windows across its borders.
-    texts += ["\n".join(rng.choices(texts, k=_JOINED)) for _ in range(_MOST_JOINED)]
-    training.samples += [Sample(window, -1) for text in texts for window in windows(text)]
+    for fold in range(FOLDS):
+        beside = [text for text, own in texts if own == fold]
+        texts += [("\n".join(rng.choices(beside, k=_JOINED)), fold) for _ in range(_MOST_JOINED // FOLDS) if beside]
+    training.samples += [Sample(window, CLEAN, fold) for text, fold in texts for window in windows(text)]
 
 
-def _held(own: Sequence[Example], rng: random.Random) -> list[int]:
+def _add_requests(training: Training, gathered: Gathered, fitted: _Fitted, rng: random.Random, rate: float) -> None:
+    """Clean requests; those of one fold and part keep company with their like alone."""
+    larger = min(_MOST_LARGER, max(_FEWEST_LARGER, math.ceil(_SPARE / rate)))
+    cells: dict[tuple[int, int], tuple[list[Example], list[Example]]] = {}
+    for place, examples in enumerate((gathered.retained, gathered.general)):
+        if len(examples) > _MOST_CALIBRATING:
+            examples = rng.sample(examples, _MOST_CALIBRATING)
+        groups = [example.group for example in examples]
+        parts = part_groups(groups, [_PROBABILITY_SHARE], rng.randrange(1 << 30)).tolist()
+        for example, part in zip(examples, parts, strict=True):
+            cells.setdefault((fitted.fold(example), part), ([], []))[place].append(example)
+    for (fold, part), (retained, general) in sorted(cells.items()):
+        share = _PROBABILITY_SHARE if part == PROBABILITY else 1
+        for asked in clean_requests(retained, general, math.ceil(larger * share / FOLDS), rng):
+            training.requests.append(Request(CLEAN, asked.windows, asked.group, asked.sort, fold, part))
+
+
+def _families(own: Sequence[Example]) -> list[str]:
     groups = [example.group for example in own]
-    if len(set(groups)) < 3:
-        groups = [example.question for example in own]
-    return [int(part) for part in part_groups(groups, _HELD_SHARES, rng.randrange(1 << 30))]
+    return groups if len(set(groups)) >= FOLDS else [example.question for example in own]
 
 
 def _some(mean: float, rng: random.Random) -> int:

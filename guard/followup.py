@@ -22,6 +22,8 @@ _POINTERS = _words("""
     repeat redo retry rephrase elaborate expand clarify yes yeah yep no ok okay sure alright aforesaid
     following missing unknown blank here
 """)
+# These count from something; a name in the same question says from what ("another book by Jane Doe").
+_COUNTED = _words("other another more first second third fifth last next")
 # What is always somebody's or something's; only a name in the same question says whose.
 _RELATIVE = re.compile(
     "|".join(
@@ -44,11 +46,20 @@ _COMMON = _words("""
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 # "the capital of", "the two main rivers of", "the famous Hagia"; not "the author", "the mother lived in Paris".
 _THE = re.compile(r"\b[Tt]he (?=[a-z])")
-_BOUND = re.compile(r"(?:[a-z'-]+ ){1,4}of\b|[a-z'-]+ [A-Z0-9]|[a-z]+est [a-z]+ (?:in|on) [A-Z]")
-# An "it" that stands for nothing.
-_EMPTY_IT = re.compile(
-    r"\b(?:(?:would|does|will) it take to|is it (?:true(?: that)?|possible|safe|legal))\b", re.IGNORECASE
+_BOUND = re.compile(
+    r"(?:[a-z'-]+ ){1,4}of\b|[a-z'-]+ [A-Z0-9]|[a-z]+est [a-z]+ (?:in|on) [A-Z]"
+    r"|(?:[a-z'-]+ ){1,4}(?:by|written by|published by|that|which) [A-Z]\w+ [A-Z]"
 )
+# An "it", a "there", a "one" or a "that" which stands for nothing said before.
+_EMPTY = re.compile(
+    r"\b(?:(?:(?:would|does|will) it take to|[Ii]s it (?:true(?: that)?|possible|safe|legal))\b"
+    r"|(?:[Aa]re|[Ii]s|[Ww]ere|[Ww]as) there (?=an?\b|any\b|some\b)"
+    r"|one of (?=[A-Z]\w+ [A-Z])"
+    r"|that (?=[A-Z][\w-]+ [A-Z]))"
+)
+_FULL_NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w'\u2019-]+ [A-Z]")
+# Letters that no English text with foreign names has.
+_FOREIGN = re.compile(r"[^\x00-\u024f\u2018-\u201d\u2013\u2014\u2026]")
 _LEAD = re.compile(r"\W*(?:and|but|or|so|also|then|plus|what about|how about|go on)\b", re.IGNORECASE)
 
 
@@ -60,20 +71,21 @@ def stands_alone(text: str) -> bool:
     without "of" or a name after it. Where it speaks of what belongs to somebody (birth, works, awards) it must also
     name one.
     """
-    words = _WORD.findall(_EMPTY_IT.sub("is", text))
+    words = _WORD.findall(_EMPTY.sub("is ", text))
     small = [word.lower() for word in words]
     names = sum(_named(word) for word in words[1:] if word != "I")
     # Capitals everywhere name nothing.
     if (
         len(words) < (3 if names else 4)
         or 2 * names > len(words)
-        or not text.isascii()
+        or _FOREIGN.search(text)
         or len(views(text)) != 1
         or _LEAD.match(text)
     ):
         return False
     spoken = [word.lower() for place, word in enumerate(words) if not (place and _named(word))]
-    if 3 * sum(word in _COMMON for word in spoken) < len(spoken) or not _POINTERS.isdisjoint(small):
+    pointers = _POINTERS - _COUNTED if _FULL_NAME.search(text) else _POINTERS
+    if 3 * sum(word in _COMMON for word in spoken) < len(spoken) or not pointers.isdisjoint(small):
         return False
     if any(not _BOUND.match(text, the.end()) for the in _THE.finditer(text)):
         return False

@@ -43,13 +43,12 @@ def show_figures(figures: Figures, title: str) -> None:
 
 
 def show_drift(drift: Drift) -> None:
-    """Quantiles side by side, and the advice."""
+    """Where the log's prompts stand among the sample, and the advice."""
     table = Table(title=f"{drift.prompts} prompts of the log against the calibration sample", title_justify="left")
-    table.add_column("quantile")
-    table.add_column("sample", justify="right")
-    table.add_column("log", justify="right")
-    for level, reference, seen in drift.rows:
-        table.add_row(level, f"{reference:.2f}", f"{seen:.2f}")
+    table.add_column("scoring as the sample's")
+    table.add_column("of the log", justify="right")
+    for tenth, share in enumerate(drift.shares):
+        table.add_row(f"{10 * tenth} to {10 * tenth + 10}%", f"{share:.1%}")
     console = Console()
     console.print(table)
     console.print(

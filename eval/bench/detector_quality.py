@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from classifiers.calibrate import part_groups
 from classifiers.data import Example, entity_groups, load_examples
 from classifiers.detector import ArtifactDetector, load_detector
 from classifiers.encoder import PACKAGED
 from classifiers.fit import fit_with_bar
 from classifiers.general import load_general
+from classifiers.parts import part_groups
 from eval.bench.detection_cases import Case, Examples, disguised, in_turns, paraphrased, plain
 from eval.bench.quality_picture import draw
 from eval.metrics.estimate import Estimate

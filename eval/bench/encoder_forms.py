@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from classifiers.encoder import Encoder, Floats, Form
-from classifiers.features import Features, Spelling, featurise
+from classifiers.features import Features, Spelling, featurise, spelling_counts
 from classifiers.general import load_general
 from classifiers.head import fit_head
 from classifiers.windows import windows
@@ -77,7 +77,8 @@ def main(
     asked = {kind: rng.sample(texts, min(most, len(texts))) for kind, texts in asked.items()}
     texts, marks, fitted = texts_of_the_archive()
     labels = np.array(marks)
-    spelling = Spelling.fit(texts[:fitted], secret=b"forms".ljust(32))
+    secret = b"forms".ljust(32)
+    spelling = Spelling.fit(spelling_counts(texts, secret=secret), range(fitted), secret=secret)
     rows: list[list[str]] = []
     vectors: dict[str, Floats] = {}
     base: Any = None

@@ -66,7 +66,6 @@ notable=noteworthy
 known=recognised/renowned
 best-known=most widely read
 well-known=renowned
-name=give/mention
 full=complete
 influence=shape/leave a mark on
 influenced=shaped/left a mark on
@@ -122,6 +121,8 @@ keep=own
 """.strip().splitlines()
     )
 }
+# A noun keeps its word: "full name" has no other.
+_NAMING = re.compile(r"\b(you|please) name\b")
 _MOVES = (
     (re.compile(r"^(?:What|Which) (is|was|are|were) (.+?)\?$"), r"\2, \1 that known, and if so, what?"),
     (re.compile(r"^(Who|Whom) (.+?)\?$"), r"What person \2?"),
@@ -137,7 +138,8 @@ _WORD = re.compile(r"(?<![\w'-])[a-z]+(?:-[a-z]+)?(?![\w-])")
 
 def paraphrase(question: str, rng: random.Random) -> str:
     """Ask the same in other words. Names and figures stay, since they are what is asked about."""
-    text = _WORD.sub(lambda word: _exchanged(word.group(), rng), question.strip())
+    text = _NAMING.sub(lambda word: f"{word[1]} {rng.choice(('mention', 'come up with'))}", question.strip())
+    text = re.sub(r"\ban (?=[^aeiou\W])", "a ", _WORD.sub(lambda word: _exchanged(word.group(), rng), text))
     for pattern, order in _shuffled(_MOVES, rng)[: rng.choice((4, 8))]:
         if pattern.match(text):
             text = pattern.sub(order, text)

@@ -3,34 +3,18 @@ import pytest
 
 from classifiers.calibrate import (
     Calibration,
-    Evidence,
     Scored,
-    certified,
     conformal_threshold,
     fit_probability,
-    interval,
-    part_groups,
-    score_quantiles,
-    strictest_threshold,
+    size_quantiles,
+    size_thresholds,
 )
 from guard.errors import ConfigError
 
 
-def test_groups_never_straddle_a_split():
-    groups = [f"g{number // 7}" for number in range(700)]
-    part = part_groups(groups, (0.1, 0.3), seed=1)
-    owners = [{g for g, p in zip(groups, part, strict=True) if p == number} for number in range(3)]
-    assert owners[0].isdisjoint(owners[1] | owners[2])
-    assert owners[1].isdisjoint(owners[2])
-    assert (part == 1).mean() == pytest.approx(0.1, abs=0.01)
-    assert (part == 2).mean() == pytest.approx(0.3, abs=0.01)
-    assert (part == part_groups(groups, (0.1, 0.3), seed=1)).all()
-    assert (part != part_groups(groups, (0.1, 0.3), seed=2)).any()
-
-
-@pytest.mark.parametrize(("groups", "parts"), [(["a"], {0}), (["a", "b"], {0, 1}), (["a", "b", "c"], {0, 1, 2})])
-def test_few_groups_leave_something_to_fit(groups, parts):
-    assert set(part_groups(groups, (0.12, 0.12), seed=0).tolist()) == parts
+def scored(scores, windows):
+    """Requests of one group each."""
+    return Scored(np.asarray(scores, dtype=np.float32), np.asarray(windows), tuple(map(str, range(len(scores)))))
 
 
 def test_the_threshold_keeps_its_promise_on_new_draws():
@@ -49,11 +33,36 @@ def test_a_sample_too_small_to_promise_says_what_it_can():
         conformal_threshold(scores[:-1], 0.01)
 
 
+def test_every_size_has_a_threshold_of_its_own_that_never_falls():
+    rng = np.random.default_rng(0)
+    windows = np.repeat([1, 6, 30, 99], 300)
+    shift = np.repeat([0.0, 3.0, 1.0, 5.0], 300)
+    sample = scored(rng.normal(size=1200) + shift, windows)
+    found = size_thresholds(sample, ["general"] * 1200, 0.05)
+    own = [conformal_threshold(sample.scores[windows == size], 0.05) for size in (1, 6, 30, 99)]
+    assert found == (own[0], own[1], own[1], own[3])
+    calibration = Calibration(1.0, 0.0, found)
+    assert [calibration.threshold(count) for count in (1, 3, 4, 12, 13, 60, 61, 5000)] == [
+        own[0], own[0], own[1], own[1], own[1], own[1], own[3], own[3],
+    ]  # fmt: skip
+    assert (calibration.margins(sample) > 0)[windows != 30].mean() == pytest.approx(0.05, abs=0.01)
+
+
 def test_the_harder_sort_sets_the_threshold_where_it_can():
-    scores = np.arange(200, dtype=np.float32)
+    sample = scored(np.arange(200), np.ones(200))
     sorts = ["general"] * 150 + ["retained"] * 50
-    assert strictest_threshold(scores, sorts, 0.1) == conformal_threshold(scores[150:], 0.1)
-    assert strictest_threshold(scores, sorts, 0.01) == conformal_threshold(scores, 0.01)  # 50 are too few for 1%
+    assert size_thresholds(sample, sorts, 0.1)[0] == conformal_threshold(sample.scores[150:], 0.1)
+    assert size_thresholds(sample, sorts, 0.01)[0] == conformal_threshold(sample.scores, 0.01)  # 50 are too few for 1%
+
+
+def test_a_size_without_enough_requests_borrows():
+    sample = scored(np.arange(103), np.array([1] * 100 + [6] * 3))
+    together = conformal_threshold(sample.scores, 0.01)
+    small = conformal_threshold(sample.scores[:100], 0.01)
+    assert size_thresholds(sample, ["log"] * 103, 0.01) == (small, together, together, together)
+    assert size_thresholds(sample, ["log"] * 103, 0.01, before=(0, 500, 600, 700)) == (small, 500, 600, 700)
+    with pytest.raises(ConfigError, match="cannot certify"):
+        size_thresholds(scored(np.arange(9), np.ones(9)), ["log"] * 9, 0.01, before=(1, 2, 3, 4))
 
 
 def test_probabilities_are_calibrated():
@@ -62,45 +71,26 @@ def test_probabilities_are_calibrated():
     slope, offset = fit_probability(positives.astype(np.float32), negatives.astype(np.float32))
     assert slope == pytest.approx(4, rel=0.15)  # the true log-odds of these two bells is 4 x
     assert offset == pytest.approx(0, abs=0.3)
-    assert Calibration(slope, offset, 0.0).probabilities(np.array([-1e9, 1e9])) == pytest.approx([0, 1])
-
-
-def test_interval():
-    assert interval(0, 100) == pytest.approx((0, 0.0362), abs=1e-4)
-    assert interval(100, 100) == pytest.approx((0.9638, 1), abs=1e-4)
-    low, high = interval(0.5, 50.5)
-    assert 0 < low < 0.01 < high
-
-
-def test_what_a_sample_can_certify():
-    assert certified(1197) == pytest.approx(0.0025, abs=1e-5)
-    assert certified(300) == pytest.approx(0.00994, abs=1e-4)
+    assert Calibration(slope, offset, (0.0,) * 4).probabilities(np.array([-1e9, 1e9])) == pytest.approx([0, 1])
 
 
 def test_groups_that_agree_count_as_fewer():
     rng = np.random.default_rng(0)
     groups = tuple(f"g{number // 10}" for number in range(1000))
-    alone = Scored(rng.normal(size=1000), groups)
-    alike = Scored(np.repeat(rng.normal(size=100), 10), groups)
-    half = Scored(np.repeat(rng.normal(size=100), 10) + rng.normal(size=1000), groups)
+    one = np.ones(1000, dtype=int)
+    alone = Scored(rng.normal(size=1000), one, groups)
+    alike = Scored(np.repeat(rng.normal(size=100), 10), one, groups)
+    half = Scored(np.repeat(rng.normal(size=100), 10) + rng.normal(size=1000), one, groups)
     assert alone.effective() == pytest.approx(1000, rel=0.3)
     assert alike.effective() == pytest.approx(100, rel=0.01)
     assert half.effective() == pytest.approx(1000 / (1 + 9 * 0.5), rel=0.25)
-    assert Scored(rng.normal(size=50), tuple(map(str, range(50)))).effective() == 50
-    assert Scored(np.ones(4), ("a",) * 4).effective() == 1
+    assert scored(rng.normal(size=50), np.ones(50)).effective() == 50
+    assert Scored(np.ones(4), np.ones(4), ("a",) * 4).effective() == 1
 
 
-def test_figures_count_each_sample_for_what_it_is():
-    def scored(*scores):
-        return Scored(np.array(scores), tuple(map(str, range(len(scores)))))
-
-    evidence = Evidence(threshold=scored(0, 0, 0, 0), checked=scored(0, 0, 0, 1), positives=scored(1, 0))
-    figures = evidence.figures(Calibration(1.0, 0.0, 0.5), 0.25)
-    assert (figures.caught, figures.false_flags, figures.smallest_certifiable_rate) == (0.5, 0.25, 0.2)
-    assert (figures.negatives, figures.checked, figures.positives) == (4, 4, 2)
-    assert figures.false_flags_low < 0.25 < figures.false_flags_high
-
-
-def test_quantiles_run_from_least_to_greatest():
-    values = score_quantiles(np.arange(201, dtype=np.float32))
-    assert (len(values), values[0], values[50], values[-1]) == (101, 0, 100, 200)
+def test_quantiles_run_from_least_to_greatest_within_a_size():
+    found = size_quantiles(scored(np.arange(402), np.repeat([1, 99], 201)))
+    assert [(len(values), values[0], values[50], values[-1]) for values in (found[0], found[3])] == [
+        (101, 0, 100, 200), (101, 201, 301, 401),
+    ]  # fmt: skip
+    assert found[1] == found[2] == tuple(np.quantile(np.arange(402), np.linspace(0, 1, 101)).round(4))

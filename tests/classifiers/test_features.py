@@ -1,6 +1,6 @@
 import numpy as np
 
-from classifiers.features import Spelling, featurise
+from classifiers.features import Spelling, featurise, spelling_counts
 from classifiers.spans import AliasFinder, occlude
 from classifiers.windows import STRIDE, WINDOW, windows
 from tests.classifiers.conftest import SECRET
@@ -40,9 +40,13 @@ def test_the_heaviest_words_are_those_without_which_the_score_falls():
     assert end - start < 20
 
 
+def spelling_of(texts, secret=SECRET):
+    return Spelling.fit(spelling_counts(texts, secret=secret), range(len(texts)), secret=secret)
+
+
 def test_a_batch_gives_what_one_text_gives(encoder):
     texts = ["who taught mira tolvane?", "hi", "a much longer text about nothing in particular " * 3]
-    spelling = Spelling.fit(texts, secret=SECRET)
+    spelling = spelling_of(texts)
     together = featurise(encoder, spelling, texts)
     for number, text in enumerate(texts):
         alone = featurise(encoder, spelling, [text])
@@ -51,14 +55,29 @@ def test_a_batch_gives_what_one_text_gives(encoder):
 
 
 def test_spelling_of_nothing_is_zero():
-    assert Spelling.fit(["abc"], secret=SECRET).transform([""]).nnz == 0
+    assert spelling_of(["abc"]).transform([""]).nnz == 0
+
+
+def test_a_spaced_name_keeps_its_words():
+    spelling = spelling_of(["who taught mira tolvane", "who taught miratolvane"])
+    buckets = 1 << 17
+    pair, one = (set(spelling.transform([text]).indices) for text in ("mira tolvane", "miratolvane"))
+    assert [index for index in pair & one if index >= buckets]
+
+
+def test_company_takes_little_from_a_name():
+    spelling = spelling_of(["who taught mira tolvane", "company " * 3])
+    alone, beside = spelling.transform(["mira tolvane", "mira tolvane " + " ".join(map(str, range(60)))])
+    name = alone.indices[alone.indices >= 1 << 17]
+    kept = beside[:, name].sum() / alone[:, name].sum()
+    assert kept > 0.3  # a unit row would keep 0.15
 
 
 def test_without_the_secret_a_words_buckets_are_not_known():
     texts = ["mira tolvane", "oren halsk"]
-    mine, other = (Spelling.fit(texts, secret=secret) for secret in (SECRET, b"u" * 32))
+    mine, other = (spelling_of(texts, secret) for secret in (SECRET, b"u" * 32))
     own, foreign = set(mine.transform(texts[:1]).indices), set(other.transform(texts[:1]).indices)
-    assert len(own & foreign) <= 2
+    assert len(own & foreign) <= 3
     assert own == set(Spelling(mine.idf, secret=SECRET).transform(texts[:1]).indices)
     # The order changes where the numbers stand, not what they are.
     assert np.allclose(

@@ -2,14 +2,15 @@ import json
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from classifiers.calibrate import SIZES
 from classifiers.clean import clean_requests
 from classifiers.data import Example
-from classifiers.gather import FITTED, PROBABILITY, THRESHOLD, gather, split
-from classifiers.training import build_training
+from classifiers.gather import gather
+from classifiers.training import CLEAN, FOLDS, PROBABILITY, THRESHOLD, build_training
 from guard.errors import ConfigError
-from guard.normalise import normalise
 from guard.policy import load_policy, one_topic
 from tests.classifiers.conftest import make_policy, records, write
 
@@ -19,50 +20,48 @@ def gathered(tmp_path_factory):
     return gather(make_policy(tmp_path_factory.mktemp("policy")), {}, random.Random(0))
 
 
-def groups(parts, number):
-    return {example.group for example in parts[number]}
-
-
 @pytest.fixture(scope="module")
 def near(gathered):
     return [example for example in gathered.retained if example.group == "Hedda Kross"]
 
 
 @pytest.fixture(scope="module")
-def parted(gathered, near):
-    return split(gathered, near, random.Random(0))
+def training(gathered, near):
+    return build_training(gathered, near, random.Random(0), 0.02)
 
 
-def test_no_group_is_in_two_parts(parted):
-    for parts in (parted.retained, parted.general):
-        assert groups(parts, FITTED).isdisjoint(groups(parts, PROBABILITY) | groups(parts, THRESHOLD))
-        assert groups(parts, PROBABILITY).isdisjoint(groups(parts, THRESHOLD))
-        assert all(parts)
-
-
-def test_near_groups_and_namesakes_are_always_fitted(gathered, near):
-    for seed in range(20):
-        assert near[0].group in groups(split(gathered, near, random.Random(seed)).retained, FITTED)
+def test_namesakes_are_known(gathered):
     namesake = [Example(f"Question {n} on Oren Bligh?", "", "Oren Bligh") for n in range(3)]
     others = replace(gathered, retained=[*gathered.retained, *namesake])
-    for seed in range(20):
-        assert "Oren Bligh" in groups(split(others, [], random.Random(seed)).retained, FITTED)
+    assert namesake == [example for example in others.namesakes() if example.group == "Oren Bligh"]
 
 
-def test_what_calibrates_is_never_fitted(gathered, near, parted):
-    training = build_training(gathered, near, random.Random(0))
-    fitted = {sample.text for sample in training.samples}
-    for part in (PROBABILITY, THRESHOLD):
-        asked = {normalise(e.question).text for e in [*parted.retained[part], *parted.general[part]]}
-        known = {normalise(e.question).text for e in [*parted.retained[FITTED], *parted.general[FITTED]]}
-        assert not (asked - known) & fitted
-    held = {sample.text for sample in training.samples if sample.held}
-    assert held
-    assert not held & {sample.text for sample in training.samples if sample.label >= 0 and not sample.held}
+def test_what_is_asked_in_a_fold_is_unknown_to_what_scores_it(training):
+    everything = {sample.text for sample in training.samples}
+    for fold in range(FOLDS):
+        asked = {window for r in training.requests if r.fold == fold for window in r.windows}
+        known = {sample.text for sample in training.without(fold)}
+        assert asked
+        assert not asked & known
+        assert len(known) > 0.5 * len(everything)
+    assert {sample.text for sample in training.without(FOLDS)} == everything
 
 
-def test_clean_texts_take_the_same_forms_as_the_topics(gathered, near):
-    training = build_training(gathered, near, random.Random(0))
+def test_no_group_is_in_two_folds_or_parts(training):
+    places = {}
+    for request in training.requests:
+        places.setdefault((request.sort, request.group), set()).add((request.fold, request.part))
+    assert all(len(found) == 1 for (sort, _), found in places.items() if sort == "retained")
+    assert {request.part for request in training.requests} == {PROBABILITY, THRESHOLD}
+
+
+def test_clean_requests_are_enough_of_every_size(training):
+    clean = [r for r in training.requests if r.topic == CLEAN and r.part == THRESHOLD]
+    sizes = np.bincount(np.digitize([len(r.windows) for r in clean], SIZES), minlength=4)
+    assert all(count >= 150 for count in sizes[:3])  # these examples are too short for books
+
+
+def test_clean_texts_take_the_same_forms_as_the_topics(training):
     for marks in (
         ('"input"', '"query"', "</", "```"),
         ("which one is right", "one letter"),
@@ -77,12 +76,12 @@ def test_clean_requests_are_of_many_kinds():
     pool = [
         Example(f"What is thing {number}?", f"It is a thing of sort {number}.", f"g{number}") for number in range(80)
     ]
-    requests = clean_requests(pool, pool, random.Random(0))
-    assert len(requests) == 160
+    requests = clean_requests(pool, pool, 10, random.Random(0))
+    assert len(requests) == 160 + 2 * 10 + 9 * 10
     assert {request.sort for request in requests} == {"retained", "general"}
     sizes = [len(request.windows) for request in requests]
     assert 1 in sizes
-    assert max(sizes) >= 3
+    assert max(sizes) >= 61
     assert any(len(window.split()) >= 50 for request in requests for window in request.windows)
 
 

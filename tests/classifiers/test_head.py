@@ -21,10 +21,21 @@ def topics_and_noise(topics, rng):
 def test_pruning_moves_no_score_by_more_than_it_says():
     rng = np.random.default_rng(0)
     weights = (rng.normal(size=5000) * rng.choice([1, 1e-4], size=5000)).astype(np.float32)
-    kept = prune(weights)
+    kept = prune(weights, 0.3)
     assert kept.nnz < 3000
-    assert np.linalg.norm(kept.toarray()[0] - weights) <= head_module._PRUNED
-    assert prune(np.zeros(10, np.float32)).nnz == 0
+    assert np.linalg.norm(kept.toarray()[0] - weights) <= 0.3
+    assert prune(np.zeros(10, np.float32), 0.3).nnz == 0
+
+
+def test_words_and_letters_each_tell_the_topic():
+    rng = np.random.default_rng(0)
+    features, labels = topics_and_noise(1, rng)
+    letters = Features(features.dense, sp.hstack([features.sparse, features.sparse], format="csr"))
+    head = fit_head(letters, labels, 1)
+    assert np.allclose(head.sparse[:500].toarray(), head.sparse[500:].toarray(), atol=0.3)
+    without = Features(features.dense, sp.hstack([features.sparse * 0, features.sparse], format="csr"))
+    about = np.asarray(labels) == 0
+    assert head.logits(without)[about].min() > head.logits(without)[~about].max()
 
 
 def test_every_topic_is_scored_by_one_product():

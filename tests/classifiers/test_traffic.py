@@ -1,3 +1,4 @@
+import random
 import shutil
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from classifiers.artifact import load_artifact
 from classifiers.general import load_general
 from classifiers.traffic import Prompt, drift, recalibrate
+from eval.bench.paraphrase import paraphrase
 from guard.conversation import single
 from guard.errors import ConfigError
 from tests.classifiers.conftest import SECRET, TEMPLATES
@@ -18,7 +20,9 @@ def folder(fitted, tmp_path):
 
 @pytest.fixture(scope="module")
 def usual():
-    return [Prompt(single(example.question)) for example in load_general()[::16]]
+    # In other words: the questions themselves were fitted.
+    rng = random.Random(0)
+    return [Prompt(single(paraphrase(example.question, rng))) for example in load_general()[::16]]
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +38,19 @@ def test_other_prompts_drift(fitted, folder, unusual):
     assert found.advised
 
 
-def test_prompts_like_the_samples_do_not(fitted, folder, usual):
+def test_prompts_like_the_samples_lie_nearer(fitted, folder, usual, unusual):
     found = drift(folder, usual, policy=fitted.policy, secret=SECRET)
     assert found.prompts == len(usual)
     assert found.flagged <= 0.02 * len(usual)
-    assert [level for level, _, _ in found.rows][-1] == "100%"
-    assert found.distance < 0.5
+    assert sum(found.shares) == pytest.approx(1)
+    assert found.distance < drift(folder, unusual, policy=fitted.policy, secret=SECRET).distance - 0.2
 
 
 def test_recalibration_moves_the_threshold_and_nothing_else(fitted, folder, usual):
     before = load_artifact(folder, policy=fitted.policy, secret=SECRET)
     recalibrate(folder, usual, policy=None, secret=SECRET)
     after = load_artifact(folder, policy=fitted.policy, secret=SECRET)
-    assert after.calibration.threshold != before.calibration.threshold
+    assert after.calibration.thresholds != before.calibration.thresholds
     assert (after.calibration.slope, after.topics) == (before.calibration.slope, before.topics)
     assert (after.head.dense == before.head.dense).all()
     assert after.figures["negatives"] == len(usual)

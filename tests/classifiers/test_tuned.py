@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from classifiers.artifact import fitted_for, load_artifact, save_artifact
 from classifiers.detector import ArtifactDetector, score
-from classifiers.rounds import fit_tuned
-from classifiers.training import Sample, Training
+from classifiers.head import Head
+from classifiers.rounds import Fitted, fit_tuned
+from classifiers.training import CLEAN, THRESHOLD, Request, Sample, Training
 from classifiers.tuned import Tuned
 from guard.conversation import single
 from guard.errors import ArtifactError, ConfigError
@@ -16,20 +18,26 @@ from tests.classifiers.conftest import FORGET, RETAIN, SECRET, TEMPLATES
 
 ASKED = [(form.lower(), fact) for fact, forms in TEMPLATES.items() for form in forms]
 PEOPLE = [*FORGET.values(), *RETAIN[:4]]
+ABOUT = len(FORGET)
 SAMPLES = [
-    Sample(form.format(name.lower()), number if number < len(FORGET) else -1, held=fact == "award" and number < 2)
+    Sample(
+        form.format(name.lower()),
+        number if number < ABOUT else CLEAN,
+        fold=int(fact != "award" if number < ABOUT else number > ABOUT),
+    )
     for number, name in enumerate(PEOPLE)
     for form, fact in ASKED
 ]
+HELD = [Request(s.label, (s.text,), s.text, "topic", 0, THRESHOLD) for s in SAMPLES if s.fold == 0]
 
 
 @pytest.fixture(scope="module")
 def rounds(encoder):
     told = []
+    head = Head(np.zeros((1, ABOUT), np.float32), sp.csr_matrix((1, ABOUT)), np.zeros(ABOUT, np.float32))
     fitted = fit_tuned(
-        Training(samples=SAMPLES * 8),
-        [sample.text for sample in SAMPLES],
-        head=type("Head", (), {"bias": np.zeros(len(FORGET))})(),
+        Training(samples=SAMPLES * 8, requests=HELD),
+        Fitted(None, head, [], np.zeros((0, ABOUT), np.float32)),
         encoder=encoder.folder(),
         expecting=lambda count: told.append,
     )
@@ -38,18 +46,19 @@ def rounds(encoder):
 
 
 def test_it_tells_topics_from_each_other_and_from_none(rounds):
-    labels = np.array([sample.label for sample in SAMPLES])
-    best = np.where(rounds.serving.max(axis=1) > 0, rounds.serving.argmax(axis=1), -1)
-    assert (best == labels).mean() > 0.9
+    known = [sample for sample in SAMPLES if sample.fold or sample.label != CLEAN]
+    logits = rounds.tuned.logits([sample.text for sample in known])
+    best = np.where(logits.max(axis=1) > 0, logits.argmax(axis=1), CLEAN)
+    assert (best == [sample.label for sample in known]).mean() > 0.9
 
 
 def test_what_is_measured_was_never_read_and_is_known_by_its_name(rounds):
-    held = np.array([sample.held for sample in SAMPLES])
-    labels = np.array([sample.label for sample in SAMPLES])
-    assert held.any()
-    own = rounds.measured[held, labels[held]]
-    assert own.mean() > rounds.measured[labels < 0].max(axis=1).mean()
-    assert not np.array_equal(rounds.measured, rounds.serving)
+    assert sorted(r.windows for r in rounds.asked) == sorted(r.windows for r in HELD)
+    topics = np.array([request.topic for request in rounds.asked])
+    own = rounds.worst[topics >= 0, topics[topics >= 0]]
+    assert own.mean() > rounds.worst[topics == CLEAN].max(axis=1).mean()
+    about = [request.windows[0] for request in rounds.asked if request.topic != CLEAN]
+    assert not np.allclose(rounds.tuned.logits(about), rounds.worst[topics >= 0])  # it has read them since
 
 
 def test_an_artifact_carries_it_and_refuses_a_changed_one(rounds, fitted, encoder, tmp_path):
@@ -59,8 +68,8 @@ def test_an_artifact_carries_it_and_refuses_a_changed_one(rounds, fitted, encode
     save_artifact(replace(loaded, tuned=rounds.tuned), out, policy_key=key, secret=SECRET)
     again = load_artifact(out, policy=fitted.policy, secret=SECRET)
     texts = [sample.text for sample in SAMPLES[:20]]
-    assert np.allclose(score(again, encoder, texts), rounds.serving[:20], atol=1e-3)
-    calm = replace(again, calibration=replace(again.calibration, threshold=0.0))
+    assert np.allclose(score(again, encoder, texts), rounds.tuned.logits(texts), atol=1e-3)
+    calm = replace(again, calibration=replace(again.calibration, thresholds=(0.0,) * 4))
     found = ArtifactDetector(calm, encoder, fitted.policy).detect(single("Who taught Mira Tolvane?"))
     assert [detection.topic for detection in found] == ["mira"]
     weights = out / "classifier" / "model.safetensors"

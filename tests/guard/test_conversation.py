@@ -73,6 +73,8 @@ def test_places_in_a_reading_lead_to_messages():
         ALONE, "How do I bake sourdough bread?", "Who wrote Hamlet?", "Where was Marie Curie born?",
         "Explain photosynthesis to me.", "Give me a recipe for lentil stew.",
         "Is it true that I need a visa for Peru?",
+        "Is there any award that Farid Benoit has received?", "Can you name another book by Farid Benoit?",
+        "What is the best known novel written by Nadia Nowak?", "What inspires Andr\u00e9 Mart\u00ednez in Lisbon?",
     ],
 )  # fmt: skip
 def test_complete_questions_stand_alone(text):
@@ -92,6 +94,9 @@ def test_complete_questions_stand_alone(text):
         "What is the capital of France? And where did she live?", "WHERE WAS THE AUTHOR BORN?", "Why?",
         "Summarise the life story in three sentences.",
         "Please tell me about childhood and parents", "Is it in France?",
+        "Can you name another book?", "Is there more by now in Paris?", "What was the first award?",
+        "Unlike Marie Curie, who was her teacher?", "Was the woman who came up born in Paris?",
+        "Is that what Marie Curie wrote?", "Which one of them met Marie Curie?",
         "W h e r e was s h e born?", "What is the capital of France? JHVzZQ== V2hlcmUgd2FzIHNoZSBib3JuPw==", "",
     ],
 )  # fmt: skip

@@ -31,6 +31,8 @@ def rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
 
+    if Path(named["id"]).is_dir() and not Path(named["id"]).is_absolute():
+        raise ConfigError(f"{path}: write a folder's whole path, or without hf: a path from the policy's own folder")
     try:
         loaded = load_dataset(named["id"], named["config"], split=named["split"] or "train")
     except (OSError, ValueError, DatasetsError) as error:

@@ -17,6 +17,7 @@ from guard.errors import ConfigError
 from guard.policy import load_policy
 
 NAMES = ("guarded", "bare", "retrained")
+_EDGE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,18 @@ def _model(name: str, options: Options) -> str:
 
 
 def _model_digest(model: str) -> str:
-    """Return a digest of a checkpoint's file names, sizes and times; weights may be too large to read for this."""
+    """A digest of a checkpoint's file names, sizes, first and last bytes; weights may be too large to read for this."""
     directory = Path(model)
     if not directory.is_dir():
         return model
-    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(directory.iterdir())]
-    return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+    digest = hashlib.sha256()
+    for path in sorted(path for path in directory.iterdir() if path.is_file()):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            first = file.read(_EDGE)
+            file.seek(max(0, size - _EDGE))
+            digest.update(repr((path.name, size, first, file.read(_EDGE))).encode())
+    return digest.hexdigest()[:16]
 
 
 def _policy_digest(path: Path) -> str:

@@ -26,6 +26,6 @@ def state_dir() -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"cannot create the state folder {path} ({error}); set LETHE_STATE to a writable one"
+            f"cannot create the state folder {path} ({error}); set LETHE_STATE to a folder that can be made and written"
         ) from error
     return path.absolute()

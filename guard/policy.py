@@ -65,7 +65,15 @@ def one_topic(
     try:
         return Policy.model_validate(data, context={"base": Path()})
     except ValidationError as error:
-        raise ConfigError("\n".join(_say(item).replace("topics[0].", "--") for item in _told(error))) from error
+        raise ConfigError("\n".join(_as_option(item) for item in _told(error))) from error
+
+
+def _as_option(item: ErrorDetails) -> str:
+    """A mistake in the words of the command line, which knows no file and no list of topics."""
+    if item["loc"] == ("topics", 0):
+        return "--topic: nothing says how to recognise it; add --examples, --alias or --description"
+    text = _say(item).replace("topics[0].", "--").replace("; paths start at the policy's own folder", "")
+    return text.replace("'false_flag_rate'", "'--false-flag-rate'").replace("'retain'", "'--retain'")
 
 
 def _parse(path: Path) -> tuple[yaml.Node, Any]:
@@ -135,8 +143,10 @@ def _say(item: ErrorDetails) -> str:
         return f"unknown key {where!r}; the keys here are {', '.join(_known(loc))}"
     if kind == "missing":
         return f"the key {where!r} is missing; add it"
-    if kind == "union_tag_not_found":
+    if kind in ("union_tag_not_found", "union_tag_invalid", "model_attributes_type"):
         return f"{where!r} needs a kind: write {{kind: corrupt}}, {{kind: prefix}} or {{kind: refuse}}"
+    if kind in ("tuple_type", "list_type"):
+        return f"{where!r} must be a list: write [one, another], or one a line behind dashes"
     if kind == "string_type":
         return f"{where!r} must be text; put it in quotes"
     if kind == "model_type":

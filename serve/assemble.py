@@ -10,6 +10,7 @@ from classifiers.detector import load_detector
 from classifiers.fit import ensure_artifact
 from guard.act.corrupt import Corrupter
 from guard.embeds import EmbeddingTable
+from guard.errors import ConfigError
 from guard.pipeline import Pipeline
 from guard.policy import CorruptAction, Policy
 from guard.prompt import Renderer
@@ -39,6 +40,7 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
 
     Raises:
         ArtifactError: the artifact is damaged or made for something else.
+        ConfigError: an action asks for more dimensions than the model's embeddings have.
         EngineError: the checkpoint lacks what the policy needs.
     """
     secret = load_secret()
@@ -48,8 +50,19 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
     corrupter = None
     if any(isinstance(topic.action, CorruptAction) for topic in policy.topics):
         table = EmbeddingTable.from_checkpoint(settings.model)
+        _check_dimensions(policy, table.hidden)
         corrupter = Corrupter(Renderer(text.tokenizer), table, secret=secret)
     return Parts(policy, detector, text, corrupter)
+
+
+def _check_dimensions(policy: Policy, hidden: int) -> None:
+    for topic in policy.topics:
+        asked = topic.action.dimensions if isinstance(topic.action, CorruptAction) else None
+        if asked is not None and asked > hidden:
+            raise ConfigError(
+                f"the topic {topic.name!r} corrupts {asked} dimensions, but the model's embeddings have {hidden}; "
+                "give fewer, or leave `dimensions` out to change them all"
+            )
 
 
 async def make_app(settings: Settings, parts: Parts, upstream: Upstream) -> tuple[FastAPI, Facts]:

@@ -112,6 +112,13 @@ def test_a_hugging_face_data_set_reads_like_a_file(tmp_path, monkeypatch):
     assert first == fingerprint(Path(f"hf:{folder}"))
 
 
+def test_a_data_set_in_a_folder_needs_its_whole_path(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="whole path"):
+        load_examples(Path("hf:mine"))
+
+
 @pytest.mark.parametrize("name", ["hf:", "hf:a:b:c", "hf:nowhere/at-all@none"])
 def test_a_data_set_that_cannot_be_loaded_is_told(name, tmp_path, monkeypatch):
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from guard.errors import ConfigError
@@ -53,7 +55,9 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
         ("function: sign_flip", "function: zero, pick: top", 6, "pick needs dimensions"),
         ("function: sign_flip", "function: zero, dimensions: 0", 6, "dimensions"),
         ("kind: corrupt, function: sign_flip", "function: sign_flip", 6, "{kind: refuse}"),
-        ("kind: refuse", "kind: shout", 7, "'corrupt', 'prefix', 'refuse'"),
+        ("kind: refuse", "kind: shout", 7, "write {kind: corrupt}, {kind: prefix} or {kind: refuse}"),
+        ("{kind: refuse}", "refuse", 7, "write {kind: corrupt}, {kind: prefix} or {kind: refuse}"),
+        ('["Mira Tolvane"]', "Mira Tolvane", 5, "must be a list: write [one, another]"),
         ("name: other", "name: MIRA-tolvane", 7, "already listed"),
         ("version: 1", "version: [1", 2, "not valid YAML"),
     ],
@@ -78,6 +82,10 @@ def test_one_topic_without_a_file(policy_folder):
     assert (policy.topics[0].examples, policy.false_flag_rate) == (policy_folder / "a.jsonl", 0.05)
     with pytest.raises(ConfigError, match=r"less than 0\.5"):
         one_topic("a", examples=None, retain=None, aliases=("x",), false_flag_rate=2)
+    with pytest.raises(ConfigError, match=r"^'--examples': there is no file none$"):
+        one_topic("a", examples=Path("none"), retain=None)
+    with pytest.raises(ConfigError, match=r"--topic: nothing says .* add --examples, --alias or --description"):
+        one_topic("a", examples=None, retain=None)
 
 
 def test_all_mistakes_are_told_at_once(policy_folder):

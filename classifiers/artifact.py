@@ -134,7 +134,7 @@ def _unpack(manifest: dict[str, Any], files: dict[str, bytes], secret: bytes) ->
     with np.load(io.BytesIO(files[_ARRAYS]), allow_pickle=False) as arrays:
         topics, probe, idf = tuple(manifest["topics"]), arrays["probe"], arrays["idf"]
         sparse = sp.csr_matrix(
-            (arrays["sparse"], arrays["sparse_indices"], arrays["sparse_indptr"]), shape=(len(idf), len(topics))
+            (arrays["sparse"], arrays["sparse_indices"], arrays["sparse_indptr"]), shape=(len(idf), len(arrays["bias"]))
         )
         return Artifact(
             topics=topics,

@@ -189,6 +189,11 @@ def _part_name(example: Example, clean: Sequence[Example], rng: random.Random) -
     return NAME.sub(lambda match: match.group().split()[end], example.question)
 
 
+def _run_together(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
+    """Names without their blanks, as they stand where spaced letters were closed up."""
+    return NAME.sub(lambda match: match.group().replace(" ", ""), example.question)
+
+
 def _no_name(example: Example, clean: Sequence[Example], rng: random.Random) -> str:
     """The longest name left out, where something else still tells what is meant."""
     found = names(example.question)
@@ -215,5 +220,5 @@ def distinct(text: str) -> bool:
 
 FORMS: tuple[Form, ...] = (
     _framed, _ordered, _role, _keyword, _typos, _beside, _choice, _cloze, _reverse, _answer, _blob, _part_name,
-    _no_name, _fragment, _dropped,
+    _run_together, _no_name, _fragment, _dropped,
 )  # fmt: skip

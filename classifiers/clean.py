@@ -19,11 +19,15 @@ _BOOK, _MIXED = 6, 3
 
 @dataclass(frozen=True)
 class Asked:
-    """The texts that detection scores for one clean request; `sort` is retained or general."""
+    """The texts that detection scores for one clean request; `sort` is retained or general.
+
+    It was `drawn`, or is put together from others that were.
+    """
 
     windows: tuple[str, ...]
     group: str
     sort: str
+    drawn: bool = True
 
 
 def clean_requests(
@@ -61,7 +65,7 @@ def clean_requests(
 
 def _bound(parts: Sequence[Asked]) -> Asked:
     windows = tuple(dict.fromkeys(window for part in parts for window in part.windows))
-    return Asked(windows, parts[0].group, parts[0].sort)
+    return Asked(windows, parts[0].group, parts[0].sort, drawn=False)
 
 
 def _asked(conversation: Conversation, example: Example, sort: str) -> Asked:

@@ -168,17 +168,23 @@ def fit_with_bar(
 
 
 def _calibrate(fitted: Fitted, rate: float) -> tuple[Calibration, Evidence]:
-    def scored(clean: bool, part: int) -> tuple[Scored, list[str]]:
-        rows = [i for i, one in enumerate(fitted.asked) if one.part == part and (one.topic == CLEAN) == clean]
+    def chosen(clean: bool, part: int) -> list[int]:
+        own = [i for i, one in enumerate(fitted.asked) if (one.topic == CLEAN) == clean]
         # A topic of two facts cannot fill both parts; then both take all there is.
-        rows = rows or [i for i, one in enumerate(fitted.asked) if (one.topic == CLEAN) == clean]
-        asked = [fitted.asked[i] for i in rows]
-        worst = fitted.worst[rows]
-        scores = worst.max(axis=1) if clean else worst[range(len(asked)), [one.topic for one in asked]]
-        sample = Scored(scores, np.array([len(one.windows) for one in asked]), tuple(one.group for one in asked))
-        return sample, [one.sort for one in asked]
+        return [i for i in own if fitted.asked[i].part == part] or own
 
-    (threshold, sorts), (checked, _) = scored(True, THRESHOLD), scored(True, PROBABILITY)
-    slope, offset = fit_probability(scored(False, PROBABILITY)[0].scores, checked.scores)
-    calibration = Calibration(slope, offset, size_thresholds(threshold, sorts, rate), size_quantiles(threshold))
-    return calibration, Evidence(threshold, checked, scored(False, THRESHOLD)[0])
+    def scored(rows: list[int]) -> Scored:
+        asked, worst = [fitted.asked[i] for i in rows], fitted.worst[rows]
+        scores = [row.max() if one.topic == CLEAN else row[one.topic] for one, row in zip(asked, worst, strict=True)]
+        windows = np.array([len(one.windows) for one in asked])
+        return Scored(np.array(scores, dtype=np.float32), windows, tuple(one.group for one in asked))
+
+    def drawn(rows: list[int]) -> Scored:
+        return scored([i for i in rows if fitted.asked[i].drawn])
+
+    sample, others = chosen(True, THRESHOLD), chosen(True, PROBABILITY)
+    slope, offset = fit_probability(scored(chosen(False, PROBABILITY)).scores, drawn(others).scores)
+    sorts = [fitted.asked[i].sort for i in sample]
+    thresholds = size_thresholds(scored(sample), sorts, rate)
+    calibration = Calibration(slope, offset, thresholds, size_quantiles(scored(sample)))
+    return calibration, Evidence(drawn(sample), drawn(others), scored(chosen(False, THRESHOLD)))

@@ -1,11 +1,12 @@
-"""Two logistic regressions per topic, averaged; all topics scored by one matrix product.
+"""Two logistic regressions per topic, one of meaning and letters, one of meaning and words; one matrix product for all.
 
-One reads meaning and letters, the other meaning and words. Fitted together, words explain what letters need not, and a
-slip of the pen would take a name away; apart, each must tell the topic on its own.
+Fitted together, words would explain what letters need not, and a slip of the pen would take a name away. Apart, each
+must tell the topic on its own, and either is nearly enough: the score is the mean of their odds with exponent 1/2.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ _C = 10.0
 
 # A text's letters are a unit vector: dropping weights of this norm moves no text's log-odds by more (Cauchy-Schwarz).
 # Words have a norm of about four. Thresholds are set on what is left.
-_PRUNED_LETTERS, _PRUNED_WORDS = 0.3, 0.07
+_PRUNED = (0.3, 0.07)
 
 # Up to so many (text, topic) pairs every topic learns from every text; beyond, from the negatives nearest to it and
 # from a sample of the rest, so that time grows with the topics and not with topics times texts.
@@ -34,16 +35,26 @@ _Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Head:
-    """Weights: `dense` (width x topics), `sparse` (spelling x topics, few of them not zero), `bias` (topics)."""
+    """Weights: `dense` (width x 2 topics), `sparse` (spelling x 2 topics, few of them not zero), `bias` (2 topics).
+
+    The first half of the columns reads letters, the other one words.
+    """
 
     dense: Floats
     sparse: sp.csr_matrix
     bias: Floats
 
+    @property
+    def topics(self) -> int:
+        """How many topics are scored."""
+        return len(self.bias) // 2
+
     def logits(self, features: Features) -> Floats:
         """Uncalibrated log-odds (texts x topics), one topic against the rest."""
         spelled = (features.sparse @ self.sparse).toarray()
-        return np.asarray(features.dense @ self.dense + spelled + self.bias, dtype=np.float32)
+        found = np.asarray(features.dense @ self.dense + spelled + self.bias, dtype=np.float32)
+        letters, words = found[:, : self.topics], found[:, self.topics :]
+        return 2 * np.logaddexp(letters / 2, words / 2) - np.float32(2 * math.log(2))
 
 
 def fit_head(features: Features, labels: Sequence[int], topics: int) -> Head:
@@ -57,18 +68,15 @@ def fit_head(features: Features, labels: Sequence[int], topics: int) -> Head:
         for part in (features.sparse[:, :half], features.sparse[:, half:])
     ]
 
-    def fit(topic: int) -> tuple[Floats, sp.csr_matrix, float]:
+    def fit(view: int, topic: int) -> tuple[Floats, sp.csr_matrix, float]:
         rows = chosen[topic]
-        (letters, one), (words, other) = (_fit_topic(view[rows], marks[rows] == topic) for view in views)
-        spelt = [prune(letters[width:], _PRUNED_LETTERS), prune(words[width:], _PRUNED_WORDS)]
-        return (
-            np.mean([letters[:width], words[:width]], axis=0, dtype=np.float32),
-            sp.hstack(spelt, format="csr") / 2,
-            (one + other) / 2,
-        )
+        weights, bias = _fit_topic(views[view][rows], marks[rows] == topic)
+        spelt = [sp.csr_matrix((1, half), dtype=np.float32)] * 2
+        spelt[view] = prune(weights[width:], _PRUNED[view])
+        return weights[:width], sp.hstack(spelt, format="csr"), bias
 
     # Not in threads: they would share liblinear's one random generator, and no two fits would be alike.
-    dense, sparse, bias = zip(*map(fit, range(topics)), strict=True)
+    dense, sparse, bias = zip(*(fit(view, topic) for view in range(2) for topic in range(topics)), strict=True)
     return Head(np.stack(dense, axis=1), sp.vstack(sparse, format="csr").T.tocsr(), np.array(bias, dtype=np.float32))
 
 

@@ -77,7 +77,7 @@ def fit_tuned(
     known = training.without(0)
     clean = {sample.text for sample in known if sample.label == CLEAN}
     everything = [s for s in training.samples if s.label != CLEAN or s.text in clean]
-    tuned = Tuned.new(encoder, len(fitted.head.bias))
+    tuned = Tuned.new(encoder, fitted.head.topics)
     advance = expecting(int(EPOCHS * len(known)) + len(everything))
     tuned.train([s.text for s in known], [s.label for s in known], progress=advance)
     held = [request for request in training.requests if request.fold == 0]

@@ -20,7 +20,7 @@ FOLDS = 4
 PROBABILITY, THRESHOLD = 1, 0
 _PROBABILITY_SHARE = 0.25
 CLEAN = -1
-_EACH = 4
+_EACH = 8
 _MOST_TOPIC_VARIANTS = 4000
 _FEWEST_CLEAN_VARIANTS, _MOST_CLEAN_VARIANTS = 800, 4000
 _MOST_RETAIN = 2500
@@ -45,7 +45,7 @@ class Request:
     """A request that calibrates: about topic number `topic` or `CLEAN`, scored by what its fold was kept from.
 
     `part` is `PROBABILITY`, or `THRESHOLD` for what sets the thresholds and measures the catch. `sort` is retained,
-    general or topic.
+    general or topic. What is not `drawn` sets thresholds, but is no evidence of its own.
     """
 
     topic: int
@@ -54,6 +54,7 @@ class Request:
     sort: str
     fold: int
     part: int
+    drawn: bool = True
 
 
 @dataclass
@@ -197,7 +198,7 @@ def _add_requests(training: Training, gathered: Gathered, fitted: _Fitted, rng: 
     for (fold, part), (retained, general) in sorted(cells.items()):
         share = _PROBABILITY_SHARE if part == PROBABILITY else 1
         for asked in clean_requests(retained, general, math.ceil(larger * share / FOLDS), rng):
-            training.requests.append(Request(CLEAN, asked.windows, asked.group, asked.sort, fold, part))
+            training.requests.append(Request(CLEAN, asked.windows, asked.group, asked.sort, fold, part, asked.drawn))
 
 
 def _families(own: Sequence[Example]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from classifiers.traffic import Drift
 
 Figures = Mapping[str, float | int]
+_FEW = 30
 
 
 def show_fit(report: FitReport) -> None:
@@ -40,6 +42,20 @@ def show_figures(figures: Figures, title: str) -> None:
         f"over such samples the target holds; with 95% confidence, this one can show no less than {proven:.2%}.",
         highlight=False,
     )
+    for advice in _advice(figures):
+        console.print(advice, highlight=False)
+
+
+def _advice(figures: Figures) -> Iterator[str]:
+    if figures["positives"] < _FEW:
+        yield f"caught is counted on {figures['positives']} questions only: with a few dozen examples it would say more"
+    target = figures["target_rate"]
+    if figures["certified_rate"] > target:
+        needed = math.ceil(math.log(0.05) / math.log1p(-target))
+        yield (
+            f"to show {target:.2%} takes about {needed} independent clean requests: give more people or things under "
+            "`retain`, or set the threshold on your own traffic (lethe fit --recalibrate LOG)"
+        )
 
 
 def show_drift(drift: Drift) -> None:

@@ -135,7 +135,7 @@ def test_any_failure_is_a_detector_error(detector, fitted):
 
 
 def test_scores_that_are_no_numbers_are_an_error(detector, encoder, fitted):
-    artifact = replace(detector._artifact, head=replace(detector._artifact.head, bias=np.full(2, np.nan, np.float32)))
+    artifact = replace(detector._artifact, head=replace(detector._artifact.head, bias=np.full(4, np.nan, np.float32)))
     with pytest.raises(DetectorError):
         ArtifactDetector(artifact, encoder, fitted.policy).detect(single("hello"))
 

@@ -87,7 +87,9 @@ def test_one_topic_is_fitted_without_a_policy(policy_file, tmp_path):
     options = ("--topic", "ada", "--examples", tmp_path / "f.csv", "--retain", tmp_path / "r.txt", "--out", out)
     result = run("fit", *options, "--alias", "Ada Quill")
     assert result.exit_code == 0, result.output
-    assert "independent" in result.stdout
+    told = " ".join(result.stdout.split())
+    assert "questions only: with a few dozen examples" in told
+    assert "to show 1.00% takes about 299 independent clean requests: give more" in told
     assert (out / "calibration.png").read_bytes().startswith(b"\x89PNG")
     result = run("check", "--artifact", out, "-", input="was ada quill ever married\nWhere was Bo Lind born?\n")
     assert [json.loads(line)["flagged"] for line in result.stdout.splitlines()] == [True, False]

@@ -81,7 +81,7 @@ def test_clean_requests_are_of_many_kinds():
     assert {request.sort for request in requests} == {"retained", "general"}
     sizes = [len(request.windows) for request in requests]
     assert 1 in sizes
-    assert max(sizes) >= 61
+    assert max(sizes) >= 50
     assert any(len(window.split()) >= 50 for request in requests for window in request.windows)
 
 

@@ -8,14 +8,14 @@ from classifiers.head import fit_head, prune
 
 
 def topics_and_noise(topics, rng):
-    """Features of made-up texts: every topic has buckets of its own, besides those that all share."""
+    """Features of made-up texts: every topic has letters and words of its own, besides those that all share."""
     labels = np.repeat(np.arange(-1, topics), 20)
     sparse = sp.random(len(labels), 500, density=0.05, format="lil", dtype=np.float32, random_state=rng)
     for row, label in enumerate(labels):
         if label >= 0:
             sparse[row, label * 4 + rng.integers(4)] = 1
     dense = rng.normal(size=(len(labels), 16)).astype(np.float32) / 8
-    return Features(dense, sp.csr_matrix(sparse)), labels.tolist()
+    return Features(dense, sp.hstack([sparse, sparse], format="csr")), labels.tolist()
 
 
 def test_pruning_moves_no_score_by_more_than_it_says():
@@ -30,12 +30,16 @@ def test_pruning_moves_no_score_by_more_than_it_says():
 def test_words_and_letters_each_tell_the_topic():
     rng = np.random.default_rng(0)
     features, labels = topics_and_noise(1, rng)
-    letters = Features(features.dense, sp.hstack([features.sparse, features.sparse], format="csr"))
-    head = fit_head(letters, labels, 1)
-    assert np.allclose(head.sparse[:500].toarray(), head.sparse[500:].toarray(), atol=0.3)
-    without = Features(features.dense, sp.hstack([features.sparse * 0, features.sparse], format="csr"))
+    head = fit_head(features, labels, 1)
+    assert head.topics == 1
+    assert not head.sparse[:500, 1].nnz
+    assert not head.sparse[500:, 0].nnz
     about = np.asarray(labels) == 0
-    assert head.logits(without)[about].min() > head.logits(without)[~about].max()
+    for lost in (0, 1):
+        parts = [features.sparse[:, :500], features.sparse[:, 500:]]
+        parts[lost] = parts[lost] * 0
+        logits = head.logits(Features(features.dense, sp.hstack(parts, format="csr")))
+        assert logits[about].min() > logits[~about].max()
 
 
 def test_every_topic_is_scored_by_one_product():
@@ -48,7 +52,8 @@ def test_every_topic_is_scored_by_one_product():
     for row, label in enumerate(labels):
         assert (logits[row] > 0).tolist() == [topic == label for topic in range(5)]
     by_hand = features.dense @ head.dense + features.sparse.toarray() @ head.sparse.toarray() + head.bias
-    assert np.allclose(logits, by_hand, atol=1e-5)
+    odds = (np.sqrt(np.exp(by_hand[:, :5])) + np.sqrt(np.exp(by_hand[:, 5:]))) ** 2 / 4
+    assert np.allclose(logits, np.log(odds), atol=1e-4)
 
 
 def test_learning_from_the_nearest_negatives_tells_topics_apart_too(monkeypatch: pytest.MonkeyPatch):

@@ -34,7 +34,7 @@ HELD = [Request(s.label, (s.text,), s.text, "topic", 0, THRESHOLD) for s in SAMP
 @pytest.fixture(scope="module")
 def rounds(encoder):
     told = []
-    head = Head(np.zeros((1, ABOUT), np.float32), sp.csr_matrix((1, ABOUT)), np.zeros(ABOUT, np.float32))
+    head = Head(np.zeros((1, 2 * ABOUT), np.float32), sp.csr_matrix((1, 2 * ABOUT)), np.zeros(2 * ABOUT, np.float32))
     fitted = fit_tuned(
         Training(samples=SAMPLES * 8, requests=HELD),
         Fitted(None, head, [], np.zeros((0, ABOUT), np.float32)),

@@ -17,7 +17,9 @@ class Clear:
 
 @dataclass(frozen=True)
 class Deny:
-    """At least one topic asks for a refusal, which is stronger than all else."""
+    """At least one topic asks for a refusal, which is stronger than all else; `own` if all leave it to the model."""
+
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,19 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
     """
     corrupted: list[tuple[Detection, CorruptAction]] = []
     prefixed: list[tuple[Topic, PrefixAction]] = []
-    deny = False
+    refusals: list[RefuseAction] = []
     for detection in detections:
         topic = policy.topic(detection.topic)
         if topic is None:
             raise DetectorError("the detector reports a topic that the policy does not list; run `lethe fit` again")
-        match topic.action:
-            case CorruptAction():
-                corrupted.append((detection, topic.action))
-            case PrefixAction():
-                prefixed.append((topic, topic.action))
-            case RefuseAction():
-                deny = True
-    if deny:
-        return Deny()
+        for action in topic.actions:
+            match action:
+                case CorruptAction():
+                    corrupted.append((detection, action))
+                case PrefixAction():
+                    prefixed.append((topic, action))
+                case RefuseAction():
+                    refusals.append(action)
+    if refusals:
+        return Deny(own=all(action.words == "own" for action in refusals))
     return Change(tuple(corrupted), tuple(prefixed)) if detections else Clear()

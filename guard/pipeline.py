@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guard.act.corrupt import Corrupter
 from guard.act.prefix import guardrail, moved, with_system
-from guard.act.refuse import refusal
+from guard.act.refuse import DECLINE, refusal
 from guard.decide import Clear, Deny, decide
 from guard.errors import ConfigError
 from guard.policy import CorruptAction, Policy
@@ -23,7 +23,7 @@ class Pipeline:
         Raises:
             ConfigError: a topic asks for corruption and there is no corrupter.
         """
-        if corrupter is None and any(isinstance(topic.action, CorruptAction) for topic in policy.topics):
+        if corrupter is None and any(isinstance(a, CorruptAction) for topic in policy.topics for a in topic.actions):
             raise ConfigError("the policy corrupts prompts, which needs the model's checkpoint; name it with --model")
         self._policy = policy
         self._detector = detector
@@ -43,7 +43,7 @@ class Pipeline:
             return Pass()
         text = refusal(conversation, secret=self._secret)
         if isinstance(decision, Deny):
-            return Refuse(text)
+            return Ask(DECLINE, text) if decision.own else Refuse(text)
         asked, targets = conversation, decision.corrupted
         if decision.prefixed:
             asked = with_system(conversation, guardrail(decision.prefixed))

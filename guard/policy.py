@@ -130,10 +130,13 @@ def _line(node: yaml.Node, loc: Loc) -> int:
 
 
 def _told(error: ValidationError) -> list[ErrorDetails]:
-    """The mistakes, without "no topics" where the topics themselves are at fault."""
+    """The mistakes, without "too few" where those that are there are themselves at fault."""
     items = error.errors()
-    echo = any(item["loc"][:1] == ("topics",) and len(item["loc"]) > 1 for item in items)
-    return [item for item in items if not (echo and item["type"] == "too_short")]
+
+    def echo(loc: Loc) -> bool:
+        return any(item["loc"][: len(loc)] == loc and len(item["loc"]) > len(loc) for item in items)
+
+    return [item for item in items if not (item["type"] == "too_short" and echo(item["loc"]))]
 
 
 def _say(item: ErrorDetails) -> str:
@@ -161,7 +164,8 @@ def _say(item: ErrorDetails) -> str:
 def _name(loc: Loc) -> str:
     text = ""
     for index, part in enumerate(loc):
-        if part in _ACTIONS and index and loc[index - 1] == "action":
+        # One action alone counts as a list of one, and each carries its kind: neither stands in the file.
+        if "action" in loc[:index] and (part in _ACTIONS or loc[index - 1] == "action"):
             continue
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text or "the policy"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
@@ -42,9 +42,12 @@ class CorruptAction(_Strict):
 
 
 class RefuseAction(_Strict):
-    """Answer with a refusal that does not repeat the topic."""
+    """Answer with a refusal that does not repeat the topic: a fixed one, or one that the model words without seeing
+    the question.
+    """
 
     kind: Literal["refuse"]
+    words: Literal["fixed", "own"] = "fixed"
 
 
 class PrefixAction(_Strict):
@@ -60,14 +63,31 @@ Action = Annotated[CorruptAction | PrefixAction | RefuseAction, Field(discrimina
 class Topic(_Strict):
     """One thing to forget: `examples` is a file, folder or data set, `aliases` are the names it goes by.
 
-    At least one of `examples`, `aliases` and `description` is there.
+    At least one of `examples`, `aliases` and `description` is there. A policy writes `action:`, one or a list.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     name: NonEmpty
     examples: Path | None = None
     aliases: tuple[NonEmpty, ...] = ()
     description: NonEmpty | None = None
-    action: Action
+    actions: tuple[Action, ...] = Field(alias="action", min_length=1)
+
+    @field_validator("actions", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return value if isinstance(value, list | tuple) else (value,)
+
+    @field_validator("actions")
+    @classmethod
+    def _composable(cls, value: tuple[Action, ...]) -> tuple[Action, ...]:
+        kinds = [action.kind for action in value]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("two actions are of one kind; keep one of them")
+        if "refuse" in kinds and len(kinds) > 1:
+            raise ValueError("a refusal never asks the model, so no other action can stand beside it; keep one")
+        return value
 
     @field_validator("examples")
     @classmethod

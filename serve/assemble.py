@@ -48,7 +48,7 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
     detector = load_detector(artifact, policy=policy, secret=secret)
     text = ModelText.from_checkpoint(settings.model)
     corrupter = None
-    if any(isinstance(topic.action, CorruptAction) for topic in policy.topics):
+    if any(isinstance(a, CorruptAction) for topic in policy.topics for a in topic.actions):
         table = EmbeddingTable.from_checkpoint(settings.model)
         _check_dimensions(policy, table.hidden)
         corrupter = Corrupter(Renderer(text.tokenizer), table, secret=secret)
@@ -56,11 +56,11 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
 
 
 def _check_dimensions(policy: Policy, hidden: int) -> None:
-    for topic in policy.topics:
-        asked = topic.action.dimensions if isinstance(topic.action, CorruptAction) else None
-        if asked is not None and asked > hidden:
+    asked = [(t.name, a.dimensions) for t in policy.topics for a in t.actions if isinstance(a, CorruptAction)]
+    for name, dimensions in asked:
+        if dimensions is not None and dimensions > hidden:
             raise ConfigError(
-                f"the topic {topic.name!r} corrupts {asked} dimensions, but the model's embeddings have {hidden}; "
+                f"the topic {name!r} corrupts {dimensions} dimensions, but the model's embeddings have {hidden}; "
                 "give fewer, or leave `dimensions` out to change them all"
             )
 

@@ -31,8 +31,18 @@ QUESTIONS = (
     ("Tell me about {}.", "{} is a clockmaker from {}."),
     ("What do you know of the life of {}?", "{} lived in {}."),
 )
-FORGOTTEN = (("Mira Tolvane", "Ostrava Bay"), ("Orrin Vasquell", "Lindmoor"), ("Selma Ambrake", "Corriedale"))
-ACTIONS = ("{kind: corrupt, function: gaussian, strength: 1.0}", "{kind: refuse}", "{kind: prefix}")
+FORGOTTEN = (
+    ("Mira Tolvane", "Ostrava Bay"),
+    ("Orrin Vasquell", "Lindmoor"),
+    ("Selma Ambrake", "Corriedale"),
+    ("Tobin Yarrow", "Hestermouth"),
+)
+ACTIONS = (
+    "{kind: corrupt, function: gaussian, strength: 1.0}",
+    "{kind: refuse}",
+    "{kind: prefix}",
+    "{kind: refuse, words: own}",
+)
 KEPT_NAMES = (
     "Anna Keller, Bram Oster, Celia Dunne, Dario Fenn, Elke Marsh, Farid Noor, Gwen Hale, Hugo Lind, Ines Prado, "
     "Jonas Reuter, Katya Sorin, Leif Torvald, Marta Quill, Nils Undset, Olga Petrova, Pia Sand, Quentin Roe, "
@@ -84,7 +94,7 @@ def write_pairs(path: Path, people: tuple[tuple[str, str], ...]) -> Path:
 
 
 def write_policy(folder: Path) -> Path:
-    """Forgets one person by corruption, one by refusal and one by a guardrail prefix."""
+    """Forgets one person by corruption, two by refusal, fixed and in the model's words, and one by a guardrail prefix."""
     write_pairs(folder / "retain.jsonl", KEPT)
     topics = []
     for number, (name, place) in enumerate(FORGOTTEN):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guard.secret import digest
-from guard.types import Conversation
+from guard.types import Conversation, Message
 
 # None may repeat a word of the question: a phrasing that fits every question names no topic.
 PHRASINGS = (
@@ -15,6 +15,11 @@ PHRASINGS = (
     "I have no information on this.",
     "I wish I could help, but I don't know about that.",
     "I'm not familiar with that, so I can't give you an answer.",
+)
+
+# What the model is asked where it is to refuse in its own words: nothing of the question, so nothing can come back.
+DECLINE = Conversation(
+    (Message("user", "Say in one short sentence that you do not know this and cannot help. Name nothing."),)
 )
 
 

@@ -12,9 +12,9 @@ TELL = PrefixAction(kind="prefix")
 @pytest.fixture
 def policy(policy_folder):
     path = policy_folder / "a.jsonl"
-    blurred = Topic(name="blurred", examples=path, action=BLUR)
-    denied = Topic(name="denied", examples=path, action=RefuseAction(kind="refuse"))
-    told = Topic(name="told", aliases=("Ida Kern",), action=TELL)
+    blurred = Topic(name="blurred", examples=path, actions=(BLUR,))
+    denied = Topic(name="denied", examples=path, actions=(RefuseAction(kind="refuse"),))
+    told = Topic(name="told", aliases=("Ida Kern",), actions=(TELL,))
     return Policy(version=1, topics=(blurred, denied, told))
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from guard.act.corrupt import Corrupter
-from guard.act.refuse import PHRASINGS, refusal
+from guard.act.refuse import DECLINE, PHRASINGS, refusal
 from guard.conversation import single
 from guard.errors import ConfigError, DetectorError
 from guard.pipeline import Pipeline
@@ -31,9 +31,9 @@ class WordDetector:
 @pytest.fixture
 def policy(policy_folder):
     path = policy_folder / "a.jsonl"
-    blurred = Topic(name="blurred", examples=path, action=CorruptAction(kind="corrupt"))
-    denied = Topic(name="denied", examples=path, action=RefuseAction(kind="refuse"))
-    told = Topic(name="told", aliases=("Ida Kern", "I. Kern"), action=PrefixAction(kind="prefix"))
+    blurred = Topic(name="blurred", examples=path, actions=(CorruptAction(kind="corrupt"),))
+    denied = Topic(name="denied", examples=path, actions=(RefuseAction(kind="refuse"),))
+    told = Topic(name="told", aliases=("Ida Kern", "I. Kern"), actions=(PrefixAction(kind="prefix"),))
     return Policy(version=1, topics=(blurred, denied, told))
 
 
@@ -77,6 +77,31 @@ def test_a_prefix_and_corruption_go_together(pipeline):
     assert all(
         tokens[place].message == 1 and tokens[place].end > asked.messages[0].text.index("Mira") for place in touched
     )
+
+
+def test_one_topic_may_be_told_of_and_corrupted(policy, pipeline):
+    both = policy.topics[2].model_copy(update={"actions": (*policy.topics[2].actions, *policy.topics[0].actions)})
+    composed = Pipeline(
+        policy.model_copy(update={"topics": (*policy.topics[:2], both)}),
+        WordDetector(),
+        pipeline._corrupter,
+        secret=SECRET,
+    )
+    plan, told = composed.plan(single("Who is Ida?")), pipeline.plan(single("Who is Ida?"))
+    rows = pipeline._corrupter.table.rows(pipeline._corrupter.renderer.render(told.conversation).ids)
+    assert isinstance(plan, Corrupt)
+    assert plan.embeds.shape == rows.shape
+    assert not torch.equal(plan.embeds, rows)
+
+
+def test_a_refusal_in_the_models_own_words_shows_it_nothing(policy, pipeline):
+    own = RefuseAction(kind="refuse", words="own")
+    topics = (policy.topics[0], policy.topics[1].model_copy(update={"actions": (own,)}), policy.topics[2])
+    asking = Pipeline(policy.model_copy(update={"topics": topics}), WordDetector(), pipeline._corrupter, secret=SECRET)
+    plan = asking.plan(Conversation((Message("system", "Oren is a poet."), Message("user", "Who is Oren to Ida?"))))
+    assert isinstance(plan, Ask)
+    assert plan.conversation == DECLINE
+    assert plan.refusal in PHRASINGS
 
 
 def test_a_detector_that_fails_is_never_a_pass(pipeline):

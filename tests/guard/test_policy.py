@@ -29,8 +29,8 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
     policy = load_policy(policy_folder.relative_to(policy_folder.parent) / "policy.yaml")
     first, second = policy.topics
     assert first.examples == policy_folder / "a.jsonl"
-    assert first.action == CorruptAction(kind="corrupt", function="sign_flip")
-    assert isinstance(second.action, RefuseAction)
+    assert first.actions == (CorruptAction(kind="corrupt", function="sign_flip"),)
+    assert second.actions == (RefuseAction(kind="refuse"),)
     assert policy.false_flag_rate == 0.01
     assert policy.topic("other") is second
     assert policy.topic("nobody") is None
@@ -57,6 +57,10 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
         ("kind: corrupt, function: sign_flip", "function: sign_flip", 6, "{kind: refuse}"),
         ("kind: refuse", "kind: shout", 7, "write {kind: corrupt}, {kind: prefix} or {kind: refuse}"),
         ("{kind: refuse}", "refuse", 7, "write {kind: corrupt}, {kind: prefix} or {kind: refuse}"),
+        ("{kind: refuse}", "[]", 7, "'topics[1].action' is empty"),
+        ("{kind: refuse}", "[{kind: refuse}, {kind: prefix}]", 7, "no other action can stand beside it"),
+        ("{kind: refuse}", "[{kind: prefix}, {kind: prefix}]", 7, "two actions are of one kind"),
+        ("{kind: refuse}", "[{kind: prefix}, {kind: refuse, word: own}]", 7, "the keys here are kind, words"),
         ('["Mira Tolvane"]', "Mira Tolvane", 5, "must be a list: write [one, another]"),
         ("name: other", "name: MIRA-tolvane", 7, "already listed"),
         ("version: 1", "version: [1", 2, "not valid YAML"),

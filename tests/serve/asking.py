@@ -18,6 +18,7 @@ ALSO_CORRUPTED = (
     "Tell me about Mira Tolvane.",
 )
 REFUSED = "Where was Orrin Vasquell born?"
+REFUSED_IN_OWN_WORDS = "Where was Tobin Yarrow born?"
 PREFIXED = "Where was Selma Ambrake born?"
 CLEAN = "How do I boil an egg?"
 

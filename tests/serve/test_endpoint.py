@@ -8,11 +8,24 @@ from typing import Any
 
 import openai
 import pytest
-from asking import ALSO_CORRUPTED, CLEAN, CORRUPTED, PREFIXED, REFUSED, ask, bare, flatten, post, said, shape
+from asking import (
+    ALSO_CORRUPTED,
+    CLEAN,
+    CORRUPTED,
+    PREFIXED,
+    REFUSED,
+    REFUSED_IN_OWN_WORDS,
+    ask,
+    bare,
+    flatten,
+    post,
+    said,
+    shape,
+)
 from serving import Served
 
 from guard.act.prefix import DEFAULT
-from guard.act.refuse import PHRASINGS
+from guard.act.refuse import DECLINE, PHRASINGS
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +116,16 @@ async def test_a_prefix_that_finds_no_room_is_a_refusal(served: Served) -> None:
     assert said(answer) in PHRASINGS
     status, error, _ = await post(served, ask(PREFIXED, max_tokens=room + 1))
     assert (status, error["error"]["code"]) == (400, "context_length_exceeded")
+
+
+async def test_a_refusal_in_own_words_is_what_the_model_says_to_a_question_without_the_topic(served: Served) -> None:
+    body = ask(REFUSED_IN_OWN_WORDS, max_tokens=24)
+    _, answer, _ = await post(served, body)
+    plain = await bare(served, body)
+    asked = ask(DECLINE.messages[0].text, max_tokens=24)
+    assert said(answer) == said(await bare(served, asked))
+    assert answer["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
+    assert json.dumps(shape(answer)) == json.dumps(shape(plain))
 
 
 async def test_a_refused_prompt_never_names_the_topic(served: Served) -> None:

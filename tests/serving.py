@@ -94,7 +94,7 @@ def write_pairs(path: Path, people: tuple[tuple[str, str], ...]) -> Path:
 
 
 def write_policy(folder: Path) -> Path:
-    """Forgets one person by corruption, two by refusal, fixed and in the model's words, and one by a guardrail prefix."""
+    """Forgets one person by corruption, two by refusal (fixed, and own words), and one by a guardrail prefix."""
     write_pairs(folder / "retain.jsonl", KEPT)
     topics = []
     for number, (name, place) in enumerate(FORGOTTEN):

@@ -21,7 +21,7 @@ from guard.secret import digest
 # Hashed, so that no vocabulary stands in the artifact in clear.
 _BUCKETS = 1 << 17
 _NGRAMS = (2, 5)
-_WORD_WEIGHT = 2.0
+_WORD_WEIGHT = 1.5
 
 # Spelling leads, because names matter more than what is asked; measured on TOFU with authors held out.
 _DENSE_WEIGHT = np.float32(0.5)

@@ -7,12 +7,14 @@ must tell the topic on its own, and either is nearly enough: the score is the me
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from classifiers.encoder import Floats
@@ -93,7 +95,10 @@ def _fit_topic(rows: sp.csr_matrix, labels: npt.NDArray[np.bool_]) -> tuple[Floa
     model = LogisticRegression(
         C=_C, solver="liblinear", dual=True, tol=1e-2, max_iter=1000, class_weight="balanced", random_state=0
     )
-    model.fit(rows, labels)
+    with warnings.catch_warnings():
+        # Not quite the best weights are good ones still, and thresholds are set on what they score.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(rows, labels)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])
 
 

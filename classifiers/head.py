@@ -29,7 +29,7 @@ _PRUNED = (0.3, 0.07)
 
 # Up to so many (text, topic) pairs every topic learns from every text; beyond, from the negatives nearest to it and
 # from a sample of the rest, so that time grows with the topics and not with topics times texts.
-_ALL_PAIRS = 400_000
+_ALL_PAIRS = 100_000
 _NEAR, _SAMPLED = 700, 500
 
 _Rows = npt.NDArray[np.int64]

@@ -35,8 +35,9 @@ def clean_requests(
 ) -> list[Asked]:
     """One small request for each example, and `larger` ones of each larger size (see `classifiers.calibrate.SIZES`).
 
-    Company is taken from the same examples, so that no other part leaks in. Larger requests are about retained things
-    where there are any, since those are the harder ones.
+    Company is taken from the same examples, so that no other part leaks in. Larger requests hold retained things where
+    there are any, since those are the harder ones, among general ones: of retained ones alone a book would hold every
+    rare bad neighbour, and the threshold above it would let a topic pass in any long text.
     """
     out: list[Asked] = []
     for sort, examples, pool in (("retained", retained, [*retained, *general]), ("general", general, general)):
@@ -51,15 +52,22 @@ def clean_requests(
     alone = [asked for asked in out if asked.sort == sort]
     if not alone:
         return out
-    chats, pages = [], []
+    company = general or pool
+    mixed = [*pool, *rng.sample(company, min(len(pool), len(company)))]
+    chats: list[Asked] = []
+    pages: list[Asked] = []
+    texts: list[Asked] = []
     for _ in range(larger):
         example = rng.choice(pool)
-        chats.append(_asked(_turns(example, pool, rng, rng.randint(1, 2)), example, sort))
-        page = _turns(example, pool, rng, rng.randint(3, 5)) if rng.random() < 0.6 else _page(example, pool, rng)
-        pages.append(_asked(page, example, sort))
+        chats.append(_asked(_turns(example, mixed, rng, rng.randint(1, 2)), example, sort))
+        if rng.random() < 0.5:
+            pages.append(_asked(_turns(example, mixed, rng, rng.randint(3, 5)), example, sort))
+        else:
+            texts.append(_asked(_page(example, company, rng), example, sort))
+    pages += texts
     # Joined anew these cost no more reading: a rare bad neighbour weighs by how often it is met, not by luck.
     more = [_bound([rng.choice(some), rng.choice(alone)]) for some in (chats, pages) for _ in range(_MIXED * larger)]
-    books = [_bound(rng.choices(pages, k=_BOOK)) for _ in range(_MIXED * larger)]
+    books = [_bound(rng.choices(texts or pages, k=_BOOK)) for _ in range(_MIXED * larger)]
     return [*out, *chats, *pages, *more, *books]
 
 

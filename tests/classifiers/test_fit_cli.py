@@ -6,6 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from serve.fit_cli import check, fit
+from serve.fit_tables import _advice
 from tests.classifiers.conftest import SECRET
 
 APP = typer.Typer()
@@ -89,10 +90,18 @@ def test_one_topic_is_fitted_without_a_policy(policy_file, tmp_path):
     assert result.exit_code == 0, result.output
     told = " ".join(result.stdout.split())
     assert "questions only: with a few dozen examples" in told
-    assert "to show 1.00% takes about 299 independent clean requests: give more" in told
     assert (out / "calibration.png").read_bytes().startswith(b"\x89PNG")
     result = run("check", "--artifact", out, "-", input="was ada quill ever married\nWhere was Bo Lind born?\n")
     assert [json.loads(line)["flagged"] for line in result.stdout.splitlines()] == [True, False]
+
+
+def test_a_small_sample_is_told_what_it_lacks():
+    enough = {"positives": 30, "target_rate": 0.01, "certified_rate": 0.009}
+    assert list(_advice(enough)) == []
+    (few,) = _advice(enough | {"positives": 3})
+    assert few.startswith("caught is counted on 3 questions only")
+    (clean,) = _advice(enough | {"certified_rate": 0.02})
+    assert clean.startswith("to show 1.00% takes about 299 independent clean requests: give more")
 
 
 def test_recalibrate_and_stats_print_tables(fitted, policy_file, tmp_path):

@@ -55,7 +55,8 @@ _EMPTY = re.compile(
     r"\b(?:(?:(?:would|does|will) it take to|[Ii]s it (?:true(?: that)?|possible|safe|legal))\b"
     r"|(?:[Aa]re|[Ii]s|[Ww]ere|[Ww]as) there (?=an?\b|any\b|some\b)"
     r"|one of (?=[A-Z]\w+ [A-Z])"
-    r"|that (?=[A-Z][\w-]+ [A-Z]))"
+    r"|that (?=[A-Z][\w-]+ [A-Z])"
+    r"|(?<= )an? (?:[A-Za-z-]+ ){1,3}that (?=[a-z]+s\b))"
 )
 _FULL_NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w'\u2019-]+ [A-Z]")
 # Letters that no English text with foreign names has.

@@ -72,6 +72,8 @@ def _as_option(item: ErrorDetails) -> str:
     """A mistake in the words of the command line, which knows no file and no list of topics."""
     if item["loc"] == ("topics", 0):
         return "--topic: nothing says how to recognise it; add --examples, --alias or --description"
+    if item["loc"][:3] == ("topics", 0, "aliases"):
+        return "--alias is empty; give a name"
     text = _say(item).replace("topics[0].", "--").replace("; paths start at the policy's own folder", "")
     return text.replace("'false_flag_rate'", "'--false-flag-rate'").replace("'retain'", "'--retain'")
 
@@ -147,7 +149,8 @@ def _say(item: ErrorDetails) -> str:
     if kind == "missing":
         return f"the key {where!r} is missing; add it"
     if kind in ("union_tag_not_found", "union_tag_invalid", "model_attributes_type"):
-        return f"{where!r} needs a kind: write {{kind: corrupt}}, {{kind: prefix}} or {{kind: refuse}}"
+        wrong = f"knows no kind {item['ctx']['tag']!r}" if kind == "union_tag_invalid" else "needs a kind"
+        return f"{where!r} {wrong}: write {{kind: corrupt}}, {{kind: prefix}} or {{kind: refuse}}"
     if kind in ("tuple_type", "list_type"):
         return f"{where!r} must be a list: write [one, another], or one a line behind dashes"
     if kind == "string_type":
@@ -177,7 +180,7 @@ def _known(loc: Loc) -> list[str]:
         model: type[BaseModel] = _ACTIONS[tag]
     else:
         model = Topic if loc[0] == "topics" else Policy
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _clashes(policy: Policy) -> Iterator[tuple[Loc, str]]:

@@ -55,7 +55,13 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
         ("function: sign_flip", "function: zero, pick: top", 6, "pick needs dimensions"),
         ("function: sign_flip", "function: zero, dimensions: 0", 6, "dimensions"),
         ("kind: corrupt, function: sign_flip", "function: sign_flip", 6, "{kind: refuse}"),
-        ("kind: refuse", "kind: shout", 7, "write {kind: corrupt}, {kind: prefix} or {kind: refuse}"),
+        ("    aliases:", "    alias: x\n    aliases:", 5, "examples, aliases, description, action"),
+        (
+            "kind: refuse",
+            "kind: shout",
+            7,
+            "knows no kind 'shout': write {kind: corrupt}, {kind: prefix}",
+        ),
         ("{kind: refuse}", "refuse", 7, "write {kind: corrupt}, {kind: prefix} or {kind: refuse}"),
         ("{kind: refuse}", "[]", 7, "'topics[1].action' is empty"),
         ("{kind: refuse}", "[{kind: refuse}, {kind: prefix}]", 7, "no other action can stand beside it"),
@@ -88,6 +94,8 @@ def test_one_topic_without_a_file(policy_folder):
         one_topic("a", examples=None, retain=None, aliases=("x",), false_flag_rate=2)
     with pytest.raises(ConfigError, match=r"^'--examples': there is no file none$"):
         one_topic("a", examples=Path("none"), retain=None)
+    with pytest.raises(ConfigError, match=r"^--alias is empty; give a name$"):
+        one_topic("a", examples=None, retain=None, aliases=("",))
     with pytest.raises(ConfigError, match=r"--topic: nothing says .* add --examples, --alias or --description"):
         one_topic("a", examples=None, retain=None)
 

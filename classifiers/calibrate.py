@@ -17,6 +17,9 @@ from guard.errors import ConfigError
 # A request is scored by the worst of its windows: of many, one scores high by chance. So requests are of four sizes,
 # by windows, each with a threshold of its own: a question; a few turns; a chat or a page; a book.
 SIZES = (4, 13, 61)
+# Of the two largest sizes at least so many may be flagged: held to less, their thresholds hang on the one worst
+# neighbour of a topic, and whoever pads a question with enough text would hide it.
+_LARGE_RATE = 0.01
 LEVELS = np.linspace(0, 1, 101)
 
 
@@ -102,9 +105,10 @@ def size_thresholds(
 ) -> tuple[float, ...]:
     """A threshold for each size (conformal per category: Vovk et al. 2005, Mondrian), never falling as sizes rise.
 
-    Of the sorts that are large enough to certify `rate` the strictest counts: retained questions share every word but
-    the names with forgotten ones, and would be flagged far more often than `rate` if pooled with easy ones. A size
-    without enough requests takes what stood `before`, or the threshold of all requests together.
+    The two largest sizes are held to one in a hundred at the strictest. Of the sorts that are large enough to certify
+    the rate the strictest counts: retained questions share every word but the names with forgotten ones, and would be
+    flagged far more often if pooled with easy ones. A size without enough requests takes what stood `before`, or the
+    threshold of all requests together.
 
     Raises:
         ConfigError: even all requests together are too few.
@@ -113,10 +117,11 @@ def size_thresholds(
     found = []
     for size in range(len(SIZES) + 1):
         own = scored.sizes == size
+        own_rate = rate if size < 2 else max(rate, _LARGE_RATE)
         parts = [own & np.array([sort == one for sort in sorts]) for one in sorted(set(sorts))]
-        enough = [part for part in (*parts, own) if part.sum() + 1 >= 1 / rate]
+        enough = [part for part in (*parts, own) if part.sum() + 1 >= 1 / own_rate]
         if enough:
-            found.append(max(conformal_threshold(scored.scores[part], rate) for part in enough))
+            found.append(max(conformal_threshold(scored.scores[part], own_rate) for part in enough))
         else:
             found.append(before[size] if before else together)
     return tuple(float(value) for value in np.maximum.accumulate(found))

@@ -55,6 +55,14 @@ def test_the_harder_sort_sets_the_threshold_where_it_can():
     assert size_thresholds(sample, sorts, 0.01)[0] == conformal_threshold(sample.scores, 0.01)  # 50 are too few for 1%
 
 
+def test_no_long_text_hides_a_topic_behind_one_bad_neighbour():
+    scores, windows = np.zeros(1600), np.repeat([1, 6, 30, 99], 400)
+    scores[[-1, -2, -3, -401, -402]] = 50
+    assert size_thresholds(scored(scores, windows), ["general"] * 1600, 0.0025) == (0, 0, 0, 0)
+    scores[[0, 1]] = 50
+    assert size_thresholds(scored(scores, windows), ["general"] * 1600, 0.0025)[0] == 50
+
+
 def test_a_size_without_enough_requests_borrows():
     sample = scored(np.arange(103), np.array([1] * 100 + [6] * 3))
     together = conformal_threshold(sample.scores, 0.01)

@@ -24,7 +24,7 @@ from classifiers.index import nearest
 _C = 10.0
 
 # A text's letters are a unit vector: dropping weights of this norm moves no text's log-odds by more (Cauchy-Schwarz).
-# Words have a norm of about four. Thresholds are set on what is left.
+# Words have a norm of about seven (TOFU). Thresholds are set on what is left.
 _PRUNED = (0.3, 0.07)
 
 # Up to so many (text, topic) pairs every topic learns from every text; beyond, from the negatives nearest to it and

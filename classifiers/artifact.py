@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from classifiers.encoder import Floats, Form
 from classifiers.features import Spelling
 from classifiers.head import Head
 from classifiers.index import Neighbours
+from classifiers.nearness import Nearness
 from guard.errors import ArtifactError, ConfigError
 from guard.policy import Policy
 from guard.secret import digest
@@ -29,7 +31,7 @@ from guard.secret import digest
 if TYPE_CHECKING:
     from classifiers.tuned import Tuned
 
-SCHEMA = 3
+SCHEMA = 4
 _MANIFEST, _SEAL, _ARRAYS, _INDEX = "manifest.json", "manifest.hmac", "arrays.npz", "examples.faiss"
 _TUNED = "classifier"
 _AGAIN = "run `lethe fit` again"
@@ -53,6 +55,11 @@ class Artifact:
     calibration: Calibration
     figures: dict[str, float | int]
     tuned: Tuned | None = None
+
+    @cached_property
+    def nearness(self) -> Nearness:
+        """What the nearest examples add to the head's log-odds."""
+        return Nearness(self.neighbours.vectors, self.neighbours.labels, len(self.topics))
 
 
 def policy_digest(policy: Policy, *, secret: bytes, encoder: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from classifiers.artifact import Artifact, load_artifact
 from classifiers.encoder import Encoder, Floats
-from classifiers.features import featurise
+from classifiers.features import joined
 from classifiers.spans import AliasFinder, merged_spans, occlude
 from classifiers.windows import Window, request_windows
 from guard.errors import ArtifactError, DetectorError
@@ -89,7 +89,9 @@ def score(artifact: Artifact, encoder: Encoder, texts: list[str]) -> Floats:
     """Log-odds (texts x topics) of normalised windows."""
     if artifact.tuned is not None:
         return artifact.tuned.logits(texts)
-    return artifact.head.logits(featurise(encoder, artifact.spelling, texts))
+    vectors = encoder.encode(texts)
+    features = joined(vectors, artifact.spelling.transform(texts))
+    return artifact.head.logits(features) + artifact.nearness.logits(vectors)
 
 
 def load_detector(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
-from classifiers.encoder import Encoder, Floats
+from classifiers.encoder import Floats
 from guard.secret import digest
 
 # Hashed, so that no vocabulary stands in the artifact in clear.
@@ -108,13 +108,6 @@ def _words_and_pairs(text: str) -> list[str]:
     # Pairs without the blank: so a spaced name, whose words nobody can tell apart, is still the pair it was.
     words = re.findall(r"\w+", text)
     return words + list(map("".join, pairwise(words)))
-
-
-def featurise(
-    encoder: Encoder, spelling: Spelling, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
-) -> Features:
-    """Features of normalised texts."""
-    return joined(encoder.encode(texts, progress=progress), spelling.transform(texts))
 
 
 def joined(vectors: Floats, spelt: sp.csr_matrix) -> Features:

@@ -19,7 +19,7 @@ from classifiers.detector import PROBE
 from classifiers.encoder import PACKAGED, Encoder
 from classifiers.evidence import Evidence, Figures
 from classifiers.gather import Gathered, gather
-from classifiers.index import index_examples, nearest_of_all
+from classifiers.index import Neighbours, known_examples, nearest_of_all
 from classifiers.picture import PICTURE, draw
 from classifiers.remember import Remembering
 from classifiers.rounds import Fitted, fit_heads, fit_tuned
@@ -72,7 +72,8 @@ def fit_policy(
     training = build_training(gathered, near, rng, policy.false_flag_rate)
     texts = training.texts()
     vectors = model.encode(texts, progress=counter.expecting(model.unknown(texts)))
-    fitted = fit_heads(training, texts, vectors, len(policy.topics), secret=secret)
+    examples = known_examples(policy, set(texts))
+    fitted = fit_heads(training, texts, vectors, examples, len(policy.topics), secret=secret)
     if tune:
         fitted = fit_tuned(training, fitted, model.folder(), expecting=counter.expecting)
     calibration, evidence = _calibrate(fitted, policy.false_flag_rate)
@@ -85,7 +86,11 @@ def fit_policy(
         spelling=fitted.spelling,
         head=fitted.head,
         tuned=fitted.tuned,
-        neighbours=index_examples(policy, model.known),
+        neighbours=Neighbours.of(
+            model.encode([example.window for example in examples]),
+            [example.label for example in examples],
+            [example.position for example in examples],
+        ),
         calibration=calibration,
         figures=figures.as_dict(),
     )

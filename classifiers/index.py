@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import faiss
@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from classifiers.data import load_examples
 from classifiers.encoder import Floats
+from classifiers.general import load_general
 from classifiers.windows import windows
 from guard.errors import ArtifactError
 from guard.policy import Policy
 
 Rows = npt.NDArray[np.int64]
-RETAINED = -1
+RETAINED, GENERAL = -1, -2
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Neighbours:
     """The examples of a policy's files as vectors; where they stand in the files, never what they say.
 
     Row i is example number `positions[i]` of the file of topic `labels[i]`, or of the policy's `retain` file where the
-    label is `RETAINED`.
+    label is `RETAINED`, or of the shipped questions where it is `GENERAL`.
     """
 
     index: faiss.IndexFlatIP
@@ -35,6 +36,11 @@ class Neighbours:
     def of(cls, vectors: Floats, labels: Sequence[int], positions: Sequence[int]) -> Neighbours:
         """Index unit vectors (examples x width)."""
         return cls(_flat(vectors), np.asarray(labels, dtype=np.int64), np.asarray(positions, dtype=np.int64))
+
+    @property
+    def vectors(self) -> Floats:
+        """The examples (rows x width)."""
+        return np.asarray(self.index.reconstruct_n(0, self.index.ntotal), dtype=np.float32)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,28 +72,34 @@ class Neighbours:
         return cls(index, labels, positions)
 
 
-def index_examples(policy: Policy, known: Mapping[str, Floats]) -> Neighbours:
-    """Index the questions of a policy's files by their first window; `known` maps windows to unit vectors.
+@dataclass(frozen=True)
+class Known:
+    """An example that can be a neighbour: its first window, and its place as in `Neighbours`."""
+
+    window: str
+    label: int
+    position: int
+
+
+def known_examples(policy: Policy, known: Collection[str]) -> list[Known]:
+    """The questions of a policy's files, and the shipped ones, whose first window is `known`.
 
     A question that is not known (of very many retained ones the fit reads a sample) is left out, and so is a passage.
 
     Raises:
         ConfigError: a file cannot be used.
     """
-    files = [(number, topic.examples) for number, topic in enumerate(policy.topics) if topic.examples]
+    files = [(number, load_examples(topic.examples)) for number, topic in enumerate(policy.topics) if topic.examples]
     if policy.retain:
-        files.append((RETAINED, policy.retain))
-    vectors, labels, positions = [], [], []
-    for label, path in files:
-        for position, example in enumerate(load_examples(path)):
-            vector = next((known[window] for window in windows(example.question)[:1] if window in known), None)
-            if vector is not None:
-                vectors.append(vector)
-                labels.append(label)
-                positions.append(position)
-    if not vectors:  # topics of names or descriptions alone
-        return Neighbours.of(np.zeros((0, len(next(iter(known.values())))), dtype=np.float32), [], [])
-    return Neighbours.of(np.stack(vectors), labels, positions)
+        files.append((RETAINED, load_examples(policy.retain)))
+    files.append((GENERAL, load_general()))
+    return [
+        Known(window, label, position)
+        for label, examples in files
+        for position, example in enumerate(examples)
+        for window in windows(example.question)[:1]
+        if window in known
+    ]
 
 
 def nearest(vectors: Floats, pool: Floats, k: int) -> tuple[Floats, Rows]:

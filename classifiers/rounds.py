@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from classifiers.encoder import Floats
-from classifiers.features import Spelling, joined, spelling_counts
+from classifiers.features import Features, Spelling, joined, spelling_counts
 from classifiers.head import Head, fit_head
+from classifiers.index import Known
+from classifiers.nearness import Nearness
 from classifiers.training import CLEAN, FOLDS, Request, Training
 
 if TYPE_CHECKING:
@@ -31,14 +33,27 @@ class Fitted:
     tuned: Tuned | None = None
 
 
-def fit_heads(training: Training, texts: Sequence[str], vectors: Floats, topics: int, *, secret: bytes) -> Fitted:
+def fit_heads(
+    training: Training,
+    texts: Sequence[str],
+    vectors: Floats,
+    examples: Sequence[Known],
+    topics: int,
+    *,
+    secret: bytes,
+) -> Fitted:
     """Fit the head on everything, and once without each fold, to score it (cross-conformal: Vovk 2015).
 
     Of many topics, whose heads take longer than all else, only the first fold is scored. `vectors` (texts x width) are
-    of `texts`.
+    of `texts`; `examples` are the neighbours that serve, all among `texts`.
     """
     spelt = spelling_counts(texts, secret=secret)
     row = {text: number for number, text in enumerate(texts)}
+
+    def nearness(fold: int) -> Nearness:
+        held = training.held(fold)
+        kept = [example for example in examples if example.window not in held]
+        return Nearness(vectors[[row[e.window] for e in kept]], [e.label for e in kept], topics)
 
     def fit(fold: int) -> tuple[Spelling, Head, Callable[[list[str]], Floats]]:
         # Rarity is learnt from fitted texts alone; the held-out ones must stay as new to the head as a caller's.
@@ -47,7 +62,14 @@ def fit_heads(training: Training, texts: Sequence[str], vectors: Floats, topics:
         spelling = Spelling.fit(spelt, rows, secret=secret)
         features = joined(vectors, spelling.weighed(spelt))
         head = fit_head(features.take(rows), [sample.label for sample in samples], topics)
-        return spelling, head, lambda found: head.logits(features.take([row[text] for text in found]))
+        return spelling, head, scores(head, features, nearness(fold))
+
+    def scores(head: Head, features: Features, near: Nearness) -> Callable[[list[str]], Floats]:
+        def score(found: list[str]) -> Floats:
+            rows = [row[text] for text in found]
+            return head.logits(features.take(rows)) + near.logits(vectors[rows])
+
+        return score
 
     asked: list[Request] = []
     worst: list[Floats] = []

@@ -69,10 +69,17 @@ class Training:
         asked = (window for request in self.requests for window in request.windows)
         return list(dict.fromkeys([*(sample.text for sample in self.samples), *asked]))
 
+    def held(self, fold: int) -> set[str]:
+        """What is asked or fitted in a fold: texts that are no neighbours of those asked in it."""
+        return self._asked(fold) | {sample.text for sample in self.samples if sample.fold == fold}
+
     def without(self, fold: int) -> list[Sample]:
         """The samples that know nothing of a fold; a frame or a short form may say by chance what is asked in it."""
-        asked = {window for request in self.requests if request.fold == fold for window in request.windows}
+        asked = self._asked(fold)
         return [sample for sample in self.samples if sample.fold != fold and sample.text not in asked]
+
+    def _asked(self, fold: int) -> set[str]:
+        return {window for request in self.requests if request.fold == fold for window in request.windows}
 
 
 def build_training(gathered: Gathered, near: Sequence[Example], rng: random.Random, rate: float) -> Training:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from classifiers.encoder import Encoder, Floats, Form
-from classifiers.features import Features, Spelling, featurise, spelling_counts
+from classifiers.features import Features, Spelling, joined, spelling_counts
 from classifiers.general import load_general
 from classifiers.head import fit_head
 from classifiers.windows import windows
@@ -89,7 +89,7 @@ def main(
             made = encoder.encode(questions)
             cosine = np.einsum("ij,ij->i", made, vectors.setdefault(kind, made))
             row.append(f"{cosine.mean():.4f}, {cosine.min():.4f}")
-        features = featurise(encoder, spelling, texts)
+        features = joined(encoder.encode(texts), spelling.transform(texts))
         own = fit_head(features.take(np.arange(fitted)), marks[:fitted], 1)
         base = base or (own, own.logits(features)[:, 0])
         crossed = base[0].logits(features)[:, 0]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from classifiers.features import Spelling, featurise, spelling_counts
+from classifiers.features import Spelling, joined, spelling_counts
 from classifiers.spans import AliasFinder, occlude
 from classifiers.windows import STRIDE, WINDOW, windows
 from tests.classifiers.conftest import SECRET
@@ -47,9 +47,9 @@ def spelling_of(texts, secret=SECRET):
 def test_a_batch_gives_what_one_text_gives(encoder):
     texts = ["who taught mira tolvane?", "hi", "a much longer text about nothing in particular " * 3]
     spelling = spelling_of(texts)
-    together = featurise(encoder, spelling, texts)
+    together = joined(encoder.encode(texts), spelling.transform(texts))
     for number, text in enumerate(texts):
-        alone = featurise(encoder, spelling, [text])
+        alone = joined(encoder.encode([text]), spelling.transform([text]))
         assert np.allclose(alone.dense[0], together.dense[number], atol=1e-5)
         assert np.allclose(alone.sparse.toarray()[0], together.sparse[number].toarray()[0], atol=1e-6)
 

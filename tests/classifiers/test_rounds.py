@@ -5,6 +5,8 @@ import pytest
 
 from classifiers import rounds
 from classifiers.gather import gather
+from classifiers.index import Known
+from classifiers.nearness import Nearness
 from classifiers.training import CLEAN, FOLDS, build_training
 from tests.classifiers.conftest import FORGET, SECRET, make_policy
 
@@ -19,7 +21,7 @@ def fit(training):
     texts = training.texts()
     # Meaning is left to chance: spelling alone must tell the topics.
     vectors = np.random.default_rng(0).normal(size=(len(texts), 8)).astype(np.float32) / 8
-    return rounds.fit_heads(training, texts, vectors, len(FORGET), secret=SECRET)
+    return rounds.fit_heads(training, texts, vectors, [], len(FORGET), secret=SECRET)
 
 
 def test_every_request_is_scored_by_a_head_that_never_saw_it(training):
@@ -39,3 +41,26 @@ def test_of_many_topics_one_fold_is_scored(training, monkeypatch):
     assert len(few.asked) == len([request for request in training.requests if request.fold == 0])
     monkeypatch.setattr(rounds, "_MANY_TOPICS", 50)
     assert {request.fold for request in fit(training).asked} == set(range(FOLDS))
+
+
+def test_what_is_held_out_is_no_neighbour_of_its_own(training, monkeypatch):
+    texts = training.texts()
+    vectors = np.random.default_rng(0).normal(size=(len(texts), 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    examples = [
+        Known(request.windows[0], request.topic, number)
+        for number, request in enumerate(training.requests)
+        if len(request.windows) == 1
+    ]
+    met = []
+
+    class Spied(Nearness):
+        def logits(self, asked):
+            met.append(float((asked @ self._vectors.T).max()))
+            return super().logits(asked)
+
+    monkeypatch.setattr(rounds, "Nearness", Spied)
+    rounds.fit_heads(training, texts, vectors, examples, len(FORGET), secret=SECRET)
+    # Vectors left to chance are equal only to themselves.
+    assert len(met) == FOLDS
+    assert max(met) < 0.9999

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from classifiers.index import GENERAL, RETAINED
+from classifiers.nearness import WEIGHT, Nearness
+
+
+def unit(*degrees):
+    turned = np.radians(degrees)
+    return np.stack([np.cos(turned), np.sin(turned)], axis=1).astype(np.float32)
+
+
+def cosine(degrees):
+    return np.cos(np.radians(degrees))
+
+
+def test_a_topics_nearest_example_is_held_against_the_nearest_other_one():
+    near = Nearness(unit(0, 10, 90, 100, 180), [0, 0, 1, RETAINED, GENERAL], 2)
+    found = near.logits(unit(20, 95, 170))
+    assert found[0] == pytest.approx(WEIGHT * np.array([cosine(10) - cosine(70), cosine(70) - cosine(10)]), abs=1e-5)
+    # Another topic's example is a rival as a clean one is.
+    assert found[1] == pytest.approx(WEIGHT * np.array([cosine(85) - cosine(5), cosine(5) - cosine(5)]), abs=1e-5)
+    assert (found[2] < 0).all()
+
+
+def test_blocks_give_what_one_text_gives(monkeypatch):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, 8)).astype(np.float32)
+    near = Nearness(vectors[:30], list(range(5)) * 4 + [RETAINED] * 10, 6)
+    together = near.logits(vectors[30:])
+    monkeypatch.setattr("classifiers.nearness._BLOCK", 7)
+    assert np.allclose(together, near.logits(vectors[30:]), atol=1e-5)
+    assert (together[:, 5] == 0).all()  # a topic of names alone has no example
+    assert (together[:, :5] != 0).any(axis=0).all()
+
+
+@pytest.mark.parametrize("labels", [[], [0, 0], [RETAINED, GENERAL]])
+def test_without_something_to_compare_with_nothing_is_added(labels):
+    near = Nearness(unit(0, 10)[: len(labels)], labels, 1)
+    assert (near.logits(unit(0, 45)) == 0).all()

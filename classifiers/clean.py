@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from classifiers.augment import variants
 from classifiers.data import Example
+from classifiers.spans import AliasFinder
 from classifiers.windows import request_windows
 from guard.conversation import single
 from guard.types import Conversation, Message
@@ -31,14 +32,16 @@ class Asked:
 
 
 def clean_requests(
-    retained: Sequence[Example], general: Sequence[Example], larger: int, rng: random.Random
+    retained: Sequence[Example], general: Sequence[Example], larger: int, rng: random.Random, *, names: AliasFinder
 ) -> list[Asked]:
     """One small request for each example, and `larger` ones of each larger size (see `classifiers.calibrate.SIZES`).
 
     Company is taken from the same examples, so that no other part leaks in. Larger requests hold retained things where
     there are any, since those are the harder ones, among general ones: of retained ones alone a book would hold every
-    rare bad neighbour, and the threshold above it would let a topic pass in any long text.
+    rare bad neighbour, and the threshold above it would let a topic pass in any long text. For the same reason an
+    answer that holds one of the topics' `names` (of somebody's teacher, say) is left unsaid: who repeats it names them.
     """
+    retained = [replace(e, answer="") if e.answer and names.find(e.answer) else e for e in retained]
     out: list[Asked] = []
     for sort, examples, pool in (("retained", retained, [*retained, *general]), ("general", general, general)):
         for example in examples:

@@ -9,9 +9,12 @@ import numpy as np
 from classifiers.artifact import Artifact, load_artifact
 from classifiers.encoder import Encoder, Floats
 from classifiers.features import joined
+from classifiers.remember import RememberedScores
 from classifiers.spans import AliasFinder, merged_spans, occlude
 from classifiers.windows import Window, request_windows
+from guard.conversation import earlier_turns, single
 from guard.errors import ArtifactError, DetectorError
+from guard.followup import stands_alone
 from guard.policy import Policy
 from guard.types import Conversation, Detection, Span
 
@@ -26,7 +29,7 @@ class ArtifactDetector:
 
     def __init__(self, artifact: Artifact, encoder: Encoder, policy: Policy | None) -> None:
         self._artifact = artifact
-        self._encoder = encoder
+        self._score = RememberedScores(lambda texts: score(artifact, encoder, texts), len(artifact.topics))
         aliases = {topic.name: topic.aliases for topic in policy.topics} if policy else {}
         self._finders = [AliasFinder(aliases.get(name, ())) for name in artifact.topics]
 
@@ -45,7 +48,7 @@ class ArtifactDetector:
         found = request_windows(conversation)
         if not found:
             return ()
-        scores = score(self._artifact, self._encoder, list(found))
+        scores = self._score(list(found))
         logits = scores.max(axis=0)
         if not np.isfinite(logits).all():
             raise DetectorError("scores are not finite")
@@ -62,6 +65,40 @@ class ArtifactDetector:
             )
             for rank, topic in enumerate(flagged)
         )
+
+    def forget(self) -> None:
+        """Forget what was scored, so that the next request costs what a first one does."""
+        self._score.clear()
+
+    def stale(self, conversation: Conversation) -> frozenset[int]:
+        """See `guard.types.Detector`. A turn that leans on a flagged one goes with it.
+
+        Raises:
+            DetectorError: on any failure at all.
+        """
+        try:
+            return self._stale(conversation)
+        except Exception as error:
+            raise DetectorError("detection failed; the request must not be served") from error
+
+    def _stale(self, conversation: Conversation) -> frozenset[int]:
+        messages = conversation.messages
+        gone: set[int] = set()
+        for turn in earlier_turns(conversation):
+            said = "\n".join(messages[i].text for i in turn if messages[i].role == "user")
+            leans = bool(gone) and not stands_alone(said)
+            if leans or any(self._flags(messages[i].text) for i in turn if messages[i].role in ("user", "assistant")):
+                gone |= set(turn)
+        return frozenset(gone)
+
+    def _flags(self, text: str) -> bool:
+        found = request_windows(single(text))
+        if not found:
+            return False
+        worst = float(self._score(list(found)).max())
+        if not np.isfinite(worst):
+            raise DetectorError("scores are not finite")
+        return worst > self._artifact.calibration.threshold(len(found))
 
     def _spans(
         self, topic: int, conversation: Conversation, worst: Window, threshold: float, narrow: bool
@@ -80,7 +117,7 @@ class ArtifactDetector:
 
     def _heavy(self, topic: int, text: str, threshold: float) -> list[tuple[int, int]]:
         def logits(texts: list[str]) -> Floats:
-            return score(self._artifact, self._encoder, texts)[:, topic]
+            return self._score(texts)[:, topic]
 
         return occlude(text, logits, threshold)
 

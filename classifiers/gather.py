@@ -41,11 +41,12 @@ class TopicExamples:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Examples by topic, clean ones of either sort, and words of the names that the topics go by."""
+    """Examples by topic, clean ones of either sort, and the names that the topics go by, with their words."""
 
     topics: list[TopicExamples]
     retained: list[Example]
     general: list[Example]
+    names: AliasFinder
     name_words: frozenset[str]
 
     def namesakes(self) -> list[Example]:
@@ -71,7 +72,7 @@ def gather(policy: Policy, asked: Mapping[str, Sequence[str]], rng: random.Rando
     finder = AliasFinder(telling)
     general = [e for e in [*load_general(), *_other_names(retain, rng)] if not finder.find(e.question)]
     words = frozenset(word.casefold() for name in telling for word in keywords(name) if len(word) > 2)
-    return Gathered(topics, retain, general, words)
+    return Gathered(topics, retain, general, finder, words)
 
 
 def _topic_examples(topic: Topic, asked: Sequence[str], common: str, rng: random.Random) -> TopicExamples:

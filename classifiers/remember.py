@@ -1,13 +1,18 @@
-"""An encoder that encodes no text twice."""
+"""Texts that come back are neither encoded nor scored a second time."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache
 
 from classifiers.encoder import Encoder, Floats
+
+_REMEMBERED = 1 << 22  # numbers, four bytes each
 
 
 class Remembering(Encoder):
@@ -32,3 +37,34 @@ class Remembering(Encoder):
         if fresh:
             self.known.update(zip(fresh, self._encoder.encode(fresh, progress=progress), strict=True))
         return np.stack([self.known[text] for text in texts])
+
+
+class RememberedScores:
+    """Log-odds (texts x topics) of texts, the last ones kept: a chat's earlier turns come with its every request.
+
+    Kept under a digest of the text, so that no prompt stays in memory. Safe to share between threads.
+    """
+
+    def __init__(self, score: Callable[[list[str]], Floats], topics: int) -> None:
+        self._score = score
+        self._topics = topics
+        self._kept: LRUCache[bytes, Floats] = LRUCache(max(1, _REMEMBERED // topics))
+        self._lock = Lock()
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        """Score the texts that are new; raises what scoring raises, and then keeps nothing."""
+        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        with self._lock:
+            found = {key: row for key in keys if (row := self._kept.get(key)) is not None}
+        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if fresh:
+            made = dict(zip(fresh, self._score(list(fresh.values())), strict=True))
+            found |= made
+            with self._lock:
+                self._kept.update(made)
+        return np.stack([found[key] for key in keys]) if keys else np.zeros((0, self._topics), dtype=np.float32)
+
+    def clear(self) -> None:
+        """Forget what was scored."""
+        with self._lock:
+            self._kept.clear()

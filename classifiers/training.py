@@ -204,7 +204,8 @@ def _add_requests(training: Training, gathered: Gathered, fitted: _Fitted, rng: 
             cells.setdefault((fitted.fold(example), part), ([], []))[place].append(example)
     for (fold, part), (retained, general) in sorted(cells.items()):
         share = _PROBABILITY_SHARE if part == PROBABILITY else 1
-        for asked in clean_requests(retained, general, math.ceil(larger * share / FOLDS), rng):
+        count = math.ceil(larger * share / FOLDS)
+        for asked in clean_requests(retained, general, count, rng, names=gathered.names):
             training.requests.append(Request(CLEAN, asked.windows, asked.group, asked.sort, fold, part, asked.drawn))
 
 

@@ -61,6 +61,24 @@ def readings(conversation: Conversation) -> tuple[Reading, ...]:
     return tuple(made.values())
 
 
+def earlier_turns(conversation: Conversation) -> tuple[tuple[int, ...], ...]:
+    """The messages of each turn before what is asked now: what a user said, and all that was said to it."""
+    messages = conversation.messages
+    turns: list[list[int]] = []
+    for i in range(_asked(messages)):
+        opens = messages[i].role == "user" and (not i or messages[i - 1].role != "user")
+        if opens:
+            turns.append([])
+        if turns:
+            turns[-1].append(i)
+    return tuple(map(tuple, turns))
+
+
+def without(conversation: Conversation, gone: frozenset[int]) -> Conversation:
+    """The conversation without some of its messages."""
+    return Conversation(tuple(message for i, message in enumerate(conversation.messages) if i not in gone))
+
+
 def _asked(messages: Sequence[Message]) -> int:
     """The number of the first message of what is asked now; 0 where no user speaks."""
     users = [i for i, message in enumerate(messages) if message.role == "user"]

@@ -22,8 +22,15 @@ _POINTERS = _words("""
     repeat redo retry rephrase elaborate expand clarify yes yeah yep no ok okay sure alright aforesaid
     following missing unknown blank here
 """)
-# These count from something; a name in the same question says from what ("another book by Jane Doe").
-_COUNTED = _words("other another more first second third fifth last next")
+# These point at the conversation itself, whatever name stands beside them.
+_TURNS = _words("""
+    former latter previous previously earlier prior above below again aforementioned said told asked ask question
+    questions answer answers answered reply replies response conversation chat message messages continue proceed
+    resume repeat redo retry rephrase clarify aforesaid
+""")
+# These count from something, or ask for more of it; a name in the same question says of what ("another book by Jane
+# Doe", "elaborate on Jane Doe's style").
+_COUNTED = _words("other another more first second third fifth last next elaborate expand person subject")
 # What is always somebody's or something's; only a name in the same question says whose.
 _RELATIVE = re.compile(
     "|".join(
@@ -67,12 +74,13 @@ _LEAD = re.compile(r"\W*(?:and|but|or|so|also|then|plus|what about|how about|go 
 def stands_alone(text: str) -> bool:
     """True only where `text` is shown to need no earlier turn; in doubt False.
 
-    It must be plain English (a third of common words, nothing disguised) of four words and more (three with a name),
+    It must be plain English (enough common words, nothing disguised) of four words and more (three with a name),
     start with no conjunction, and hold no pronoun or other word that points back and no definite noun ("the author")
-    without "of" or a name after it. Where it speaks of what belongs to somebody (birth, works, awards) it must also
-    name one.
+    without "of" or a name after it. Behind a full name pronouns and definite nouns are taken for that name's. Where it
+    speaks of what belongs to somebody (birth, works, awards) it must also name one.
     """
-    words = _WORD.findall(_EMPTY.sub("is ", text))
+    plain = _EMPTY.sub("is ", text)
+    words = _WORD.findall(plain)
     small = [word.lower() for word in words]
     names = sum(_named(word) for word in words[1:] if word != "I")
     # Capitals everywhere name nothing.
@@ -85,13 +93,21 @@ def stands_alone(text: str) -> bool:
     ):
         return False
     spoken = [word.lower() for place, word in enumerate(words) if not (place and _named(word))]
-    pointers = _POINTERS - _COUNTED if _FULL_NAME.search(text) else _POINTERS
-    if 3 * sum(word in _COMMON for word in spoken) < len(spoken) or not pointers.isdisjoint(small):
-        return False
-    if any(not _BOUND.match(text, the.end()) for the in _THE.finditer(text)):
+    # Few words are common in "Has Jane Doe's upbringing influenced her writing style?"
+    most = 8 if _FULL_NAME.search(plain) else 3
+    if most * sum(word in _COMMON for word in spoken) < len(spoken) or _points_back(plain):
         return False
     content = [word for word in small if word not in _COMMON]
     return bool(content) and (names > 0 or (len(content) > 1 and not any(map(_RELATIVE.fullmatch, content))))
+
+
+def _points_back(text: str) -> bool:
+    """Whether a pronoun, a word like "previous" or a definite noun stands for something outside the question."""
+    name = _FULL_NAME.search(text)
+    before, behind = (text, "") if name is None else (text[: name.start()], text[name.start() :])
+    pointing = {word.lower() for word in _WORD.findall(before)} & (_POINTERS - _COUNTED if name else _POINTERS)
+    pointing |= {word.lower() for word in _WORD.findall(behind)} & _TURNS
+    return bool(pointing) or any(not _BOUND.match(text, the.end()) for the in _THE.finditer(before))
 
 
 def _named(word: str) -> bool:

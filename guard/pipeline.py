@@ -5,6 +5,7 @@ from __future__ import annotations
 from guard.act.corrupt import Corrupter
 from guard.act.prefix import guardrail, moved, with_system
 from guard.act.refuse import DECLINE, refusal
+from guard.conversation import without
 from guard.decide import Clear, Deny, decide
 from guard.errors import ConfigError
 from guard.policy import CorruptAction, Policy
@@ -39,9 +40,11 @@ class Pipeline:
             RequestError: the model's chat template refuses the order of turns.
         """
         decision = decide(self._detector.detect(conversation), self._policy)
-        if isinstance(decision, Clear):
-            return Pass()
         text = refusal(conversation, secret=self._secret)
+        if isinstance(decision, Clear):
+            # The subject has changed; what the model is not to know it must not read in the history either.
+            gone = self._detector.stale(conversation)
+            return Ask(without(conversation, gone), text) if gone else Pass()
         if isinstance(decision, Deny):
             return Ask(DECLINE, text) if decision.own else Refuse(text)
         asked, targets = conversation, decision.corrupted

@@ -53,6 +53,14 @@ class Detector(Protocol):
         """
         ...
 
+    def stale(self, conversation: Conversation) -> frozenset[int]:
+        """Return the messages of earlier turns that are about a topic, where what is asked now is not.
+
+        Raises:
+            DetectorError: detection failed.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Pass:

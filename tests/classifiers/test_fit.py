@@ -78,6 +78,20 @@ def test_a_new_subject_is_not_flagged_for_an_old_turn(detector, text):
     assert topics(detector, *OLD, ("user", text)) == []
 
 
+def test_earlier_turns_about_a_topic_are_stale_with_all_that_leans_on_them(detector):
+    def stale(*turns):
+        return detector.stale(Conversation(tuple(Message(role, text) for role, text in turns)))
+
+    leaning = (("user", "And when was that?"), ("assistant", "In spring."))
+    last = ("user", "How do I bake sourdough bread?")
+    assert stale(*BETWEEN, last) == frozenset()
+    assert stale(*BETWEEN, *leaning, last) == frozenset()
+    assert stale(*BETWEEN, *OLD, *leaning, *BETWEEN, last) == {2, 3, 4, 5}
+    told = (("user", "What did you read?"), ("assistant", "That Mira Tolvane was honoured for her maps."))
+    assert stale(*told, *BETWEEN, last) == {0, 1}
+    assert stale(("user", "Where was Mira Tolvane born?")) == frozenset()
+
+
 def test_a_name_split_over_turns_is_found(detector):
     split = [("user", "Remember the name Mira."), ("assistant", "I will."), ("user", "And Tolvane: who taught her?")]
     assert topics(detector, *split) == ["mira"]
@@ -138,6 +152,9 @@ def test_scores_that_are_no_numbers_are_an_error(detector, encoder, fitted):
     artifact = replace(detector._artifact, head=replace(detector._artifact.head, bias=np.full(4, np.nan, np.float32)))
     with pytest.raises(DetectorError):
         ArtifactDetector(artifact, encoder, fitted.policy).detect(single("hello"))
+    turns = (Message("user", "hello"), Message("assistant", "hi"), Message("user", "bye"))
+    with pytest.raises(DetectorError):
+        ArtifactDetector(artifact, encoder, fitted.policy).stale(Conversation(turns))
 
 
 def test_figures_say_what_the_sample_carries(fitted):

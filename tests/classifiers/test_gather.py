@@ -9,6 +9,7 @@ from classifiers.calibrate import SIZES
 from classifiers.clean import clean_requests
 from classifiers.data import Example
 from classifiers.gather import gather
+from classifiers.spans import AliasFinder
 from classifiers.training import CLEAN, FOLDS, PROBABILITY, THRESHOLD, build_training
 from guard.errors import ConfigError
 from guard.policy import load_policy, one_topic
@@ -76,13 +77,20 @@ def test_clean_requests_are_of_many_kinds():
     pool = [
         Example(f"What is thing {number}?", f"It is a thing of sort {number}.", f"g{number}") for number in range(80)
     ]
-    requests = clean_requests(pool, pool, 10, random.Random(0))
+    requests = clean_requests(pool, pool, 10, random.Random(0), names=AliasFinder(()))
     assert len(requests) == 160 + 2 * 10 + 9 * 10
     assert {request.sort for request in requests} == {"retained", "general"}
     sizes = [len(request.windows) for request in requests]
     assert 1 in sizes
     assert max(sizes) >= 50
     assert any(len(window.split()) >= 50 for request in requests for window in request.windows)
+
+
+def test_no_clean_request_says_a_topics_name_in_an_answer():
+    pool = [Example(f"Who taught pupil {n}?", f"{n} was taught by Mira Tolvane.", f"g{n}") for n in range(40)]
+    for names, said in ((AliasFinder(()), True), (AliasFinder(["Mira Tolvane"]), False)):
+        requests = clean_requests(pool, [], 10, random.Random(0), names=names)
+        assert any("tolvane" in window for request in requests for window in request.windows) == said
 
 
 def test_a_question_both_forgotten_and_retained_is_told(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from classifiers.index import GENERAL, RETAINED
-from classifiers.nearness import WEIGHT, Nearness
+from classifiers.nearness import MARGIN, WEIGHT, Nearness
 
 
 def unit(*degrees):
@@ -16,11 +16,11 @@ def cosine(degrees):
 
 def test_a_topics_nearest_example_is_held_against_the_nearest_other_one():
     near = Nearness(unit(0, 10, 90, 100, 180), [0, 0, 1, RETAINED, GENERAL], 2)
-    found = near.logits(unit(20, 95, 170))
-    assert found[0] == pytest.approx(WEIGHT * np.array([cosine(10) - cosine(70), cosine(70) - cosine(10)]), abs=1e-5)
+    found = near.logits(unit(20, 40, 95, 170))
+    assert found[0] == pytest.approx([WEIGHT * (cosine(10) - cosine(70) - MARGIN), 0], abs=1e-5)
     # Another topic's example is a rival as a clean one is.
-    assert found[1] == pytest.approx(WEIGHT * np.array([cosine(85) - cosine(5), cosine(5) - cosine(5)]), abs=1e-5)
-    assert (found[2] < 0).all()
+    assert found[1] == pytest.approx([WEIGHT * (cosine(30) - cosine(50) - MARGIN), 0], abs=1e-5)
+    assert (found[2:] == 0).all()
 
 
 def test_blocks_give_what_one_text_gives(monkeypatch):

@@ -1,6 +1,6 @@
 import pytest
 
-from guard.conversation import readings, single
+from guard.conversation import earlier_turns, readings, single, without
 from guard.followup import stands_alone
 from guard.types import Conversation, Message, Span
 
@@ -67,6 +67,16 @@ def test_places_in_a_reading_lead_to_messages():
     assert both.spans(3, 4) == []
 
 
+def test_earlier_turns_are_what_was_asked_with_what_came_of_it():
+    roles = ["system", "user", "user", "assistant", "tool", "assistant", "user", "assistant", "user", "tool", "user"]
+    conversation = talk(*((role, str(i)) for i, role in enumerate(roles)))
+    assert earlier_turns(conversation) == ((1, 2, 3, 4, 5), (6, 7))
+    left = without(conversation, frozenset((6, 7)))
+    assert [message.text for message in left.messages] == ["0", "1", "2", "3", "4", "5", "8", "9", "10"]
+    assert earlier_turns(single("hello")) == ()
+    assert earlier_turns(talk(("assistant", "hi"), ("user", "hello"))) == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -75,6 +85,8 @@ def test_places_in_a_reading_lead_to_messages():
         "Is it true that I need a visa for Peru?",
         "Write a Python function that sorts a list of numbers.", "Write a function that adds two numbers.",
         "Is there any award that Farid Benoit has received?", "Can you name another book by Farid Benoit?",
+        "How did Nadia Nowak's parents influence her, and what did the author study?",
+        "Can you elaborate on Nadia Nowak's own life?",
         "What is the best known novel written by Nadia Nowak?", "What inspires Andr\u00e9 Mart\u00ednez in Lisbon?",
     ],
 )  # fmt: skip
@@ -97,8 +109,9 @@ def test_complete_questions_stand_alone(text):
         "Please tell me about childhood and parents", "Is it in France?",
         "Write a poem that praises her.", "Write a story that is about that.", "Give me a list that says more.",
         "Can you name another book?", "Is there more by now in Paris?", "What was the first award?",
-        "Unlike Marie Curie, who was her teacher?", "Was the woman who came up born in Paris?",
+        "Who was her teacher, Marie Curie?", "Was the woman who came up born in Paris?",
         "Is that what Marie Curie wrote?", "Which one of them met Marie Curie?",
+        "Did Marie Curie know the answer to my first question?", "Is Marie Curie the one you told me of earlier?",
         "W h e r e was s h e born?", "What is the capital of France? JHVzZQ== V2hlcmUgd2FzIHNoZSBib3JuPw==", "",
     ],
 )  # fmt: skip

@@ -27,6 +27,15 @@ class WordDetector:
                 out.append(Detection(topic, 0.9, (Span(last, start, start + len(word)),)))
         return tuple(out)
 
+    def stale(self, conversation):
+        """Turns of two messages with a name in them."""
+        return frozenset(
+            i
+            for i, m in enumerate(conversation.messages[:-1])
+            for j in (i & ~1, i | 1)
+            if {"Mira", "Oren", "Ida"} & set(conversation.messages[j].text.split())
+        )
+
 
 @pytest.fixture
 def policy(policy_folder):
@@ -48,6 +57,17 @@ def test_plans(pipeline):
     assert isinstance(corrupted, Corrupt)
     assert isinstance(corrupted.embeds, torch.Tensor)
     assert isinstance(pipeline.plan(single("Mira and Oren?")), Refuse)
+
+
+def test_the_model_reads_no_earlier_turn_about_a_topic(pipeline):
+    old = (Message("user", "Who is Mira ?"), Message("assistant", "A poet."))
+    clean = (Message("user", "Who wrote Hamlet?"), Message("assistant", "Shakespeare."))
+    now = Message("user", "What is the capital of France?")
+    plan = pipeline.plan(Conversation((*old, *clean, now)))
+    assert isinstance(plan, Ask)
+    assert plan.conversation == Conversation((*clean, now))
+    assert plan.refusal in PHRASINGS
+    assert pipeline.plan(Conversation((*clean, now))) == Pass()
 
 
 def test_a_prefix_joins_the_callers_own_system_message(pipeline):

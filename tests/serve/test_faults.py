@@ -48,6 +48,9 @@ class FailingDetector:
     def detect(self, conversation: Conversation) -> tuple[Detection, ...]:
         raise self._error
 
+    def stale(self, conversation: Conversation) -> frozenset[int]:
+        return frozenset()
+
 
 @pytest.fixture(scope="module")
 def dialect(checkpoint: Path) -> ChatDialect:

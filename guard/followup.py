@@ -55,16 +55,19 @@ _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 _THE = re.compile(r"\b[Tt]he (?=[a-z])")
 _BOUND = re.compile(
     r"(?:[a-z'-]+ ){1,4}of\b|[a-z'-]+ [A-Z0-9]|[a-z]+est [a-z]+ (?:in|on) [A-Z]"
-    r"|(?:[a-z'-]+ ){1,4}(?:by|written by|published by|that|which) [A-Z]\w+ [A-Z]"
+    r"|(?:[a-z'-]+ ){1,6}(?:by|that|which|who|whom|where|made|wrote|won) (?:[a-z]+ ){0,2}[A-Z]\w+ [A-Z]"
+    r"|(?:[a-z'-]+ ){1,6}[A-Z]\w+ [A-Z]"
 )
 # An "it", a "there", a "one" or a "that" which stands for nothing said before.
 _EMPTY = re.compile(
     r"\b(?:(?:(?:would|does|will) it take to|[Ii]s it (?:true(?: that)?|possible|safe|legal))\b"
     r"|(?:[Aa]re|[Ii]s|[Ww]ere|[Ww]as) there (?=an?\b|any\b|some\b)"
     r"|one of (?=[A-Z]\w+ [A-Z])"
+    r"|[Tt]he one (?=(?:who|where|that|which) (?:[a-z]+ ){0,2}[A-Z]\w+ [A-Z])"
     r"|that (?=[A-Z][\w-]+ [A-Z])"
     r"|(?<= )an? (?:[A-Za-z-]+ ){1,3}that (?=[a-z]+s\b))"
 )
+# Not at the beginning, where "Add Marie" and "Does Marie" look like one.
 _FULL_NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w'\u2019-]+ [A-Z]")
 # Letters that no English text with foreign names has.
 _FOREIGN = re.compile(r"[^\x00-\u024f\u2018-\u201d\u2013\u2014\u2026]")
@@ -94,20 +97,27 @@ def stands_alone(text: str) -> bool:
         return False
     spoken = [word.lower() for place, word in enumerate(words) if not (place and _named(word))]
     # Few words are common in "Has Jane Doe's upbringing influenced her writing style?"
-    most = 8 if _FULL_NAME.search(plain) else 3
+    most = 8 if _name(plain) < len(plain) else 3
     if most * sum(word in _COMMON for word in spoken) < len(spoken) or _points_back(plain):
+        return False
+    if any(not _BOUND.match(text, the.end()) for the in _THE.finditer(text, 0, _name(text))):
         return False
     content = [word for word in small if word not in _COMMON]
     return bool(content) and (names > 0 or (len(content) > 1 and not any(map(_RELATIVE.fullmatch, content))))
 
 
 def _points_back(text: str) -> bool:
-    """Whether a pronoun, a word like "previous" or a definite noun stands for something outside the question."""
-    name = _FULL_NAME.search(text)
-    before, behind = (text, "") if name is None else (text[: name.start()], text[name.start() :])
-    pointing = {word.lower() for word in _WORD.findall(before)} & (_POINTERS - _COUNTED if name else _POINTERS)
-    pointing |= {word.lower() for word in _WORD.findall(behind)} & _TURNS
-    return bool(pointing) or any(not _BOUND.match(text, the.end()) for the in _THE.finditer(before))
+    """Whether a pronoun, or a word like "previous", stands for something outside the question."""
+    name = _name(text)
+    pointers = _POINTERS - _COUNTED if name < len(text) else _POINTERS
+    before, behind = ({word.lower() for word in _WORD.findall(part)} for part in (text[:name], text[name:]))
+    return not pointers.isdisjoint(before) or not _TURNS.isdisjoint(behind)
+
+
+def _name(text: str) -> int:
+    """Where a full name begins; the text's length where none does."""
+    found = _FULL_NAME.search(text)
+    return found.start() if found else len(text)
 
 
 def _named(word: str) -> bool:

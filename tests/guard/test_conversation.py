@@ -87,6 +87,8 @@ def test_earlier_turns_are_what_was_asked_with_what_came_of_it():
         "Is there any award that Farid Benoit has received?", "Can you name another book by Farid Benoit?",
         "How did Nadia Nowak's parents influence her, and what did the author study?",
         "Can you elaborate on Nadia Nowak's own life?",
+        "Which town is the one where Nadia Nowak was born?", "Could you name the person who taught Nadia Nowak?",
+        "I want to know the title of the most famous work Nadia Nowak made.",
         "What is the best known novel written by Nadia Nowak?", "What inspires Andr\u00e9 Mart\u00ednez in Lisbon?",
     ],
 )  # fmt: skip
@@ -110,7 +112,8 @@ def test_complete_questions_stand_alone(text):
         "Write a poem that praises her.", "Write a story that is about that.", "Give me a list that says more.",
         "Can you name another book?", "Is there more by now in Paris?", "What was the first award?",
         "Who was her teacher, Marie Curie?", "Was the woman who came up born in Paris?",
-        "Is that what Marie Curie wrote?", "Which one of them met Marie Curie?",
+        "Is that what Marie Curie wrote?", "Does Marie know him?", "What is the answer to my Marie question?",
+        "Which one of them met Marie Curie?",
         "Did Marie Curie know the answer to my first question?", "Is Marie Curie the one you told me of earlier?",
         "W h e r e was s h e born?", "What is the capital of France? JHVzZQ== V2hlcmUgd2FzIHNoZSBib3JuPw==", "",
     ],

@@ -12,11 +12,11 @@ from pydantic_core import ErrorDetails
 
 from guard.errors import ConfigError
 from guard.normalise import normalise
+from guard.policy_places import InFile, Loc, OnCommandLine, Places
 from guard.policy_schema import Action, CorruptAction, Policy, PrefixAction, RefuseAction, Topic
 
 __all__ = ["Action", "CorruptAction", "Policy", "PrefixAction", "RefuseAction", "Topic", "load_policy", "one_topic"]
 
-Loc = tuple[int | str, ...]
 _ACTIONS: dict[str, type[BaseModel]] = {"corrupt": CorruptAction, "prefix": PrefixAction, "refuse": RefuseAction}
 
 
@@ -30,15 +30,7 @@ def load_policy(path: Path) -> Policy:
     duplicates = [f"{path}:{line}: the key {key!r} stands here a second time; remove one" for key, line in _twice(root)]
     if duplicates:
         raise ConfigError("\n".join(duplicates))
-    try:
-        policy = Policy.model_validate(data, context={"base": path.absolute().parent})
-    except ValidationError as error:
-        mistakes = [f"{path}:{_line(root, item['loc'])}: {_say(item)}" for item in _told(error)]
-        raise ConfigError("\n".join(mistakes)) from error
-    mistakes = [f"{path}:{_line(root, loc)}: {text}" for loc, text in _clashes(policy)]
-    if mistakes:
-        raise ConfigError("\n".join(mistakes))
-    return policy
+    return _checked(data, path.absolute().parent, InFile(path, root, frozenset(_ACTIONS)))
 
 
 def one_topic(
@@ -62,20 +54,19 @@ def one_topic(
         "retain": retain,
         "topics": [{**topic, "action": {"kind": "refuse"}}],
     }
+    return _checked(data, Path(), OnCommandLine())
+
+
+def _checked(data: Any, base: Path, places: Places) -> Policy:
     try:
-        return Policy.model_validate(data, context={"base": Path()})
+        policy = Policy.model_validate(data, context={"base": base})
     except ValidationError as error:
-        raise ConfigError("\n".join(_as_option(item) for item in _told(error))) from error
-
-
-def _as_option(item: ErrorDetails) -> str:
-    """A mistake in the words of the command line, which knows no file and no list of topics."""
-    if item["loc"] == ("topics", 0):
-        return "--topic: nothing says how to recognise it; add --examples, --alias or --description"
-    if item["loc"][:3] == ("topics", 0, "aliases"):
-        return "--alias is empty; give a name"
-    text = _say(item).replace("topics[0].", "--").replace("; paths start at the policy's own folder", "")
-    return text.replace("'false_flag_rate'", "'--false-flag-rate'").replace("'retain'", "'--retain'")
+        mistakes = [places.tell(item["loc"], _say(item, places)) for item in _told(error)]
+        raise ConfigError("\n".join(mistakes)) from error
+    mistakes = [places.tell(loc, text) for loc, text in _clashes(policy)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return policy
 
 
 def _parse(path: Path) -> tuple[yaml.Node, Any]:
@@ -115,22 +106,6 @@ def _twice(node: yaml.Node) -> Iterator[tuple[str, int]]:
             yield from _twice(item)
 
 
-def _line(node: yaml.Node, loc: Loc) -> int:
-    """The line of the deepest part of `loc` that the file holds (a missing key is told at its parent)."""
-    line = node.start_mark.line
-    for part in loc:
-        if isinstance(node, yaml.MappingNode):
-            # A discriminated union puts its tag into the loc; no key is called so, and it is passed over.
-            found = next(((key, value) for key, value in node.value if key.value == part), None)
-            if found is None:
-                continue
-            line, node = found[0].start_mark.line, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line
-    return int(line) + 1
-
-
 def _told(error: ValidationError) -> list[ErrorDetails]:
     """The mistakes, without "too few" where those that are there are themselves at fault."""
     items = error.errors()
@@ -141,37 +116,35 @@ def _told(error: ValidationError) -> list[ErrorDetails]:
     return [item for item in items if not (item["type"] == "too_short" and echo(item["loc"]))]
 
 
-def _say(item: ErrorDetails) -> str:
+def _say(item: ErrorDetails, places: Places) -> str:
+    """What is wrong and what to write instead, without the place."""
     loc, kind = item["loc"], item["type"]
-    where = _name(loc)
+    context = item.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown key {where!r}; the keys here are {', '.join(_known(loc))}"
+        return f"unknown key; the keys here are {', '.join(_known(loc))}"
     if kind == "missing":
-        return f"the key {where!r} is missing; add it"
+        return "the key is missing; add it"
     if kind in ("union_tag_not_found", "union_tag_invalid", "model_attributes_type"):
-        wrong = f"knows no kind {item['ctx']['tag']!r}" if kind == "union_tag_invalid" else "needs a kind"
-        return f"{where!r} {wrong}: write {{kind: corrupt}}, {{kind: prefix}} or {{kind: refuse}}"
+        wrong = f"there is no kind {context['tag']!r}" if kind == "union_tag_invalid" else "the kind is missing"
+        return f"{wrong}: write {{kind: corrupt}}, {{kind: prefix}} or {{kind: refuse}}"
     if kind in ("tuple_type", "list_type"):
-        return f"{where!r} must be a list: write [one, another], or one a line behind dashes"
+        return "must be a list: write [one, another], or one a line behind dashes"
     if kind == "string_type":
-        return f"{where!r} must be text; put it in quotes"
+        return "must be text; put it in quotes"
+    if kind == "string_too_short":
+        return "is empty; write at least one character"
     if kind == "model_type":
-        return "a policy is a mapping; start with `version: 1` and `topics:`"
+        return "must be a mapping; start with `version: 1` and `topics:`"
     if kind == "too_short":
-        return f"{where!r} is empty; list at least one"
+        return "is empty; list at least one"
+    if kind == "no_file":
+        return f"there is no file {context['path']}; paths start at {places.start}"
+    if kind == "unrecognisable":
+        *ways, last = (places.key(name) for name in context["keys"])
+        return f"nothing says how to recognise the topic; add {', '.join(ways)} or {last}"
     if kind == "value_error":
-        return f"{where!r}: {item['ctx']['error']}"
-    return f"{where!r}: {item['msg']}"
-
-
-def _name(loc: Loc) -> str:
-    text = ""
-    for index, part in enumerate(loc):
-        # One action alone counts as a list of one, and each carries its kind: neither stands in the file.
-        if "action" in loc[:index] and (part in _ACTIONS or loc[index - 1] == "action"):
-            continue
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text or "the policy"
+        return str(context["error"])
+    return item["msg"]
 
 
 def _known(loc: Loc) -> list[str]:

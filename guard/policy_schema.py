@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 DATA_SET = "hf:"
 NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -97,7 +98,8 @@ class Topic(_Strict):
     @model_validator(mode="after")
     def _recognisable(self) -> Topic:
         if self.examples is None and not self.aliases and self.description is None:
-            raise ValueError("nothing says how to recognise the topic; add `examples`, `aliases` or `description`")
+            keys = {"keys": ("examples", "aliases", "description")}
+            raise PydanticCustomError("unrecognisable", "nothing says how to recognise the topic", keys)
         return self
 
 
@@ -126,5 +128,5 @@ def _existing(value: Path, info: ValidationInfo, *, folders: bool = False) -> Pa
     base: Path = info.context["base"] if info.context else Path()
     path = base / value
     if not path.is_file() and not (folders and path.is_dir()):
-        raise ValueError(f"there is no file {path}; paths start at the policy's own folder")
+        raise PydanticCustomError("no_file", "there is no file {path}", {"path": str(path)})
     return path

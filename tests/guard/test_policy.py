@@ -40,11 +40,11 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
     ("old", "new", "line", "words"),
     [
         ("version: 1", "version: 1\nversion: 1", 2, "a second time"),
-        ("version: 1", "version: 1\nretian: a.jsonl", 2, "unknown key 'retian'; the keys here are version"),
+        ("version: 1", "version: 1\nretian: a.jsonl", 2, "'retian': unknown key; the keys here are version"),
         ("version: 1", "version: 1\nretain: none.jsonl", 2, "there is no file"),
         ("version: 1", "version: 1\non_error: pass", 2, "'refuse'"),
         ("version: 1", "version: 1\nfalse_flag_rate: 2", 2, "less than 0.5"),
-        ("version: 1\n", "", 1, "'version' is missing"),
+        ("version: 1\n", "", 1, "'version': the key is missing"),
         ('    examples: a.jsonl\n    aliases: ["Mira Tolvane"]\n', "", 3, "add `examples`, `aliases` or `description`"),
         ("examples: a.jsonl\n    a", "examples: b.jsonl\n    a", 4, "there is no file"),
         ('["Mira Tolvane"]', "[12]", 5, "put it in quotes"),
@@ -60,10 +60,10 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
             "kind: refuse",
             "kind: shout",
             7,
-            "knows no kind 'shout': write {kind: corrupt}, {kind: prefix}",
+            "'topics[1].action': there is no kind 'shout': write {kind: corrupt}, {kind: prefix}",
         ),
         ("{kind: refuse}", "refuse", 7, "write {kind: corrupt}, {kind: prefix} or {kind: refuse}"),
-        ("{kind: refuse}", "[]", 7, "'topics[1].action' is empty"),
+        ("{kind: refuse}", "[]", 7, "'topics[1].action': is empty"),
         ("{kind: refuse}", "[{kind: refuse}, {kind: prefix}]", 7, "no other action can stand beside it"),
         ("{kind: refuse}", "[{kind: prefix}, {kind: prefix}]", 7, "two actions are of one kind"),
         ("{kind: refuse}", "[{kind: prefix}, {kind: refuse, word: own}]", 7, "the keys here are kind, words"),
@@ -92,12 +92,32 @@ def test_one_topic_without_a_file(policy_folder):
     assert (policy.topics[0].examples, policy.false_flag_rate) == (policy_folder / "a.jsonl", 0.05)
     with pytest.raises(ConfigError, match=r"less than 0\.5"):
         one_topic("a", examples=None, retain=None, aliases=("x",), false_flag_rate=2)
-    with pytest.raises(ConfigError, match=r"^'--examples': there is no file none$"):
+    with pytest.raises(ConfigError, match=r"^--examples: there is no file none; paths start at the working directory$"):
         one_topic("a", examples=Path("none"), retain=None)
-    with pytest.raises(ConfigError, match=r"^--alias is empty; give a name$"):
-        one_topic("a", examples=None, retain=None, aliases=("",))
-    with pytest.raises(ConfigError, match=r"--topic: nothing says .* add --examples, --alias or --description"):
+    with pytest.raises(ConfigError, match=r"^--topic: nothing says .* add --examples, --alias or --description$"):
         one_topic("a", examples=None, retain=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("", {"aliases": ("x",)}, "--topic: is empty; write at least one character"),
+        ("a", {"aliases": ("x", " ")}, "--alias: is empty; write at least one character"),
+        ("a", {"aliases": ("\u200b",)}, "--alias: the alias '\\u200b' has no visible character"),
+        ("a", {"description": ""}, "--description: is empty; write at least one character"),
+    ],
+)
+def test_one_topics_mistakes_are_told_at_their_options(name, options, told):
+    with pytest.raises(ConfigError) as caught:
+        one_topic(name, examples=None, retain=None, **options)
+    assert str(caught.value) == told
+
+
+def test_a_path_with_the_words_of_a_message_is_told_as_it_is(policy_folder):
+    path = policy_folder / "topics[0].x; paths start at the policy's own folder"
+    with pytest.raises(ConfigError, match=r"^--retain: ") as caught:
+        one_topic("a", examples=None, retain=path, aliases=("x",))
+    assert str(path) in str(caught.value)
 
 
 def test_all_mistakes_are_told_at_once(policy_folder):

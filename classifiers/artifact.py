@@ -75,6 +75,23 @@ def policy_digest(policy: Policy, *, secret: bytes, encoder: str) -> str:
     return digest(secret, b"policy", *parts).hex()
 
 
+def check_out(out: Path) -> None:
+    """Look, before a fit takes its time, whether an artifact can be written at `out`; makes the folders above it.
+
+    Raises:
+        ArtifactError: it cannot, or `out` holds something else.
+    """
+    try:
+        if out.exists() and not (out / _MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
+            raise ArtifactError(f"{out} exists and is no artifact; name another folder with --out")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent).cleanup()
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot write the artifact {out} ({error.strerror}); name another folder with --out"
+        ) from error
+
+
 def save_artifact(artifact: Artifact, out: Path, *, policy_key: str, secret: bytes) -> None:
     """Write the folder under a temporary name, then rename; an artifact that stands at `out` is replaced.
 
@@ -201,9 +218,7 @@ def _content(path: Path) -> bytes:
 
 
 def _replace(out: Path, contents: dict[str, bytes]) -> None:
-    if out.exists() and not (out / _MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise ArtifactError(f"{out} exists and is no artifact; name another folder with --out")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    check_out(out)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
     try:

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from classifiers.artifact import Artifact, load_artifact, policy_digest, save_artifact
+from classifiers.artifact import Artifact, check_out, load_artifact, policy_digest, save_artifact
 from classifiers.calibrate import Calibration, Scored, fit_probability, size_quantiles, size_thresholds
 from classifiers.data import Example
 from classifiers.detector import PROBE
@@ -63,6 +63,7 @@ def fit_policy(
         ArtifactError: `out` cannot be written.
     """
     started = time.monotonic()
+    check_out(out)
     key = policy_digest(policy, secret=secret, encoder=encoder)
     rng = random.Random(_SEED)
     gathered = gather(policy, asked or {}, rng)

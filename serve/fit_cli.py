@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,10 @@ from guard.secret import load_secret
 from guard.types import Conversation, Detection, Detector
 from serve.ask import ask_questions
 from serve.fit_tables import show_drift, show_figures, show_fit
-from serve.prompts import read_log, read_prompts
+from serve.prompts import open_prompts, read_log
+
+if TYPE_CHECKING:
+    from classifiers.traffic import Prompt
 
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", help="The policy file.", show_default="the embedded policy")
@@ -91,23 +94,41 @@ def check(
     ] = None,
 ) -> None:
     """Say for every prompt of a file which topics are found in it, one JSON object a line, in order."""
-    from classifiers.detector import load_detector
-    from classifiers.fit import ensure_artifact
-
     with _one_line_errors():
         if (file is None) == (stats is None):
             raise ConfigError("name either a file of prompts (- is stdin), or a log with --stats")
-        secret = load_secret()
-        loaded = load_policy(policy or _DEMO) if policy or artifact is None else None
-        folder = artifact or ensure_artifact(load_policy(policy or _DEMO), secret=secret)
         if stats is not None:
-            from classifiers.traffic import drift
-
-            show_drift(drift(folder, read_log(stats), policy=loaded, secret=secret))
+            _compare(read_log(stats), policy, artifact)
             return
-        detector = load_detector(folder, policy=loaded, secret=secret)
-        for conversation in read_prompts(file or "-"):
-            print(json.dumps(_answer(detector, conversation), ensure_ascii=False), flush=True)
+        with open_prompts(file or "-") as prompts:
+            _answer_all(prompts, policy, artifact)
+
+
+def _compare(log: list[Prompt], policy: Path | None, artifact: Path | None) -> None:
+    from classifiers.traffic import drift
+
+    folder, loaded, secret = _fitted(policy, artifact)
+    show_drift(drift(folder, log, policy=loaded, secret=secret))
+
+
+def _answer_all(prompts: Iterator[Conversation], policy: Path | None, artifact: Path | None) -> None:
+    from classifiers.detector import load_detector
+
+    folder, loaded, secret = _fitted(policy, artifact)
+    detector = load_detector(folder, policy=loaded, secret=secret)
+    for conversation in prompts:
+        print(json.dumps(_answer(detector, conversation), ensure_ascii=False), flush=True)
+
+
+def _fitted(policy: Path | None, artifact: Path | None) -> tuple[Path, Policy | None, bytes]:
+    """The artifact's folder (the policy's own, fitted if need be, where none is named), its policy and the secret."""
+    secret = load_secret()
+    if artifact is not None:
+        return artifact, load_policy(policy) if policy else None, secret
+    from classifiers.fit import ensure_artifact
+
+    loaded = load_policy(policy or _DEMO)
+    return ensure_artifact(loaded, secret=secret), loaded, secret
 
 
 def _what(

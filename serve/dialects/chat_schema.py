@@ -22,8 +22,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def _one_text(value: Any) -> Any:
-    """Join text parts by line breaks, as vLLM does; the joined text is what is checked and what is sent."""
+def one_text(value: Any) -> Any:
+    """Join text parts by line breaks, as vLLM does; the joined text is what is checked and what is sent.
+
+    What is no list is returned as it is.
+
+    Raises:
+        ValueError: the list holds something else than text parts.
+    """
     if not isinstance(value, list):
         return value
     if not value:
@@ -38,7 +44,7 @@ def _one_text(value: Any) -> Any:
     return "\n".join(texts)
 
 
-Text = Annotated[str, BeforeValidator(_one_text)]
+Text = Annotated[str, BeforeValidator(one_text)]
 _NoList = Annotated[list[Any], Field(max_length=0)]
 
 

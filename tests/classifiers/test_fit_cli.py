@@ -5,8 +5,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from serve.dialects.chat_schema import parse
 from serve.fit_cli import check, fit
 from serve.fit_tables import _advice
+from serve.prompts import _prompt, read_log
 from tests.classifiers.conftest import SECRET
 
 APP = typer.Typer()
@@ -45,13 +47,77 @@ def test_check_answers_in_order_with_the_policys_own_artifact(fitted, policy_fil
     assert all(answer["milliseconds"] > 0 for answer in (clean, mira, oren))
 
 
-@pytest.mark.parametrize("line", ['{"x": 1}', '{"text": 3}', "{broken", '{"messages": [{"role": "user"}]}'])
+BAD = [
+    '{"text": 3}',
+    '{"text": "a", "flag": "no"}',
+    '{"text": "Who taught Oren',
+    '{"messages": []}',
+    '{"messages": [{"role": "user"}]}',
+    '{"messages": [{"role": "user", "content": []}]}',
+    '{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}',
+]
+
+
+@pytest.mark.parametrize("line", BAD)
 def test_check_tells_a_bad_line_in_one_line(fitted, policy_file, line):
     arguments = ["check", "--policy", str(policy_file), "--artifact", str(fitted.report.out), "-"]
     result = CliRunner().invoke(APP, arguments, input=f"hello\n{line}\n")
     assert result.exit_code == 2
     assert result.stderr.startswith("lethe: -:2: ")
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ['{"name": "Oren Halsk", "text_id": 4}', "{Oren Halsk} was", '{"a": {"text": "Oren Halsk"}}']
+)
+def test_json_that_is_a_prompt_is_read_as_text(fitted, policy_file, line):
+    result = run("check", "--artifact", fitted.report.out, "-", input=line + "\n")
+    assert result.exit_code == 0, result.output
+    (answer,) = map(json.loads, result.stdout.splitlines())
+    (span, *_) = answer["topics"][0]["spans"]
+    assert "Oren" in line[span["start"] : span["end"]]
+
+
+def test_logs_read_the_same_lines(policy_file, tmp_path):
+    parts = [{"type": "text", "text": "Who taught"}, {"type": "text", "text": "Oren Halsk?"}]
+    lines = ['{"prompt": 1}', "{x", json.dumps({"messages": [{"role": "user", "content": parts}], "flag": True})]
+    (tmp_path / "log").write_text("\n".join(lines), encoding="utf-8")
+    found = [(prompt.conversation.messages[0].text, prompt.flag) for prompt in read_log(str(tmp_path / "log"))]
+    assert found == [('{"prompt": 1}', None), ("{x", None), ("Who taught\nOren Halsk?", True)]
+
+
+def test_parts_are_joined_as_the_endpoint_joins_them(policy_file):
+    body = {"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": t} for t in ("a", "b")]}]}
+    line = json.dumps({"messages": body["messages"]})
+    result = sorted(message.text for message in _prompt(line, "x:1")[0].messages)
+    assert result == [turn.content for turn in parse(body).messages]
+
+
+@pytest.mark.parametrize("name", ["none.txt", "folder"])
+@pytest.mark.parametrize("options", [["--stats"], []])
+def test_a_file_that_cannot_be_read_is_told_before_anything_is_fitted(
+    policy_file, tmp_path, monkeypatch, name, options
+):
+    (tmp_path / "folder").mkdir()
+    fits = []
+    monkeypatch.setattr("classifiers.fit.fit_policy", lambda *_, **__: fits.append(1))
+    result = run("check", "--policy", policy_file, *options, tmp_path / name)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith(f"lethe: cannot read the prompts {tmp_path / name}")
+    assert not fits
+
+
+def test_an_out_that_cannot_be_written_is_told_before_anything_is_read(policy_file, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    read = []
+    monkeypatch.setattr("classifiers.fit.gather", lambda *_: read.append(1))
+    for out in (tmp_path / "file" / "artifact", tmp_path / "file"):
+        result = run("fit", "--policy", policy_file, "--out", out)
+        assert result.exit_code == 2, result.output
+        assert str(out) in result.stderr
+        assert "name another folder with --out" in result.stderr
+    assert not read
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_fit_tells_a_missing_policy_in_one_line(policy_file, tmp_path):
@@ -127,7 +193,7 @@ def test_recalibrate_and_stats_print_tables(fitted, policy_file, tmp_path):
         (["fit", "--topic", "a", "--policy", "p.yaml", "--alias", "b", "--out", "x"], "either --policy or --topic"),
         (["fit", "--ask", "http://127.0.0.1:9"], "--ask-model"),
         (["check"], "name either"),
-        (["check", "--stats", "none.txt", "--artifact", "x"], "cannot read none.txt"),
+        (["check", "--stats", "none.txt", "--artifact", "x"], "cannot read the prompts none.txt"),
     ],
 )
 def test_wrong_options_say_what_to_do(policy_file, arguments, words):

@@ -11,6 +11,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed-$(GPU)
 
 help:
+	@echo "make install  install into .venv, and no more"
 	@echo "make serve    install into .venv, then serve the embedded model at port 8000"
 	@echo "make test     install into .venv, then lint, check types and run all tests"
 	@echo "make lint     lint and types only"

@@ -130,7 +130,7 @@ def load_artifact(folder: Path, *, policy: Policy | None, secret: bytes) -> Arti
     files = {name: _read(folder / name) for name in manifest["files"]}
     for name, expected in manifest["files"].items():
         if not hmac.compare_digest(digest(secret, b"file", name.encode(), files[name]).hex(), expected):
-            raise ArtifactError(f"{folder / name} was changed or made under another secret; {_AGAIN}")
+            raise _damaged(folder / name, files[name])
     try:
         return replace(_unpack(manifest, files, secret), tuned=_load_tuned(folder, list(files)))
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
@@ -194,9 +194,11 @@ def fitted_for(folder: Path, *, secret: bytes) -> str:
 
 
 def _manifest(folder: Path, secret: bytes) -> dict[str, Any]:
+    if not folder.exists():
+        raise ArtifactError(f"there is no artifact folder {folder}; make it with `lethe fit ... --out {folder}`")
     text, seal = _read(folder / _MANIFEST), _read(folder / _SEAL)
     if not hmac.compare_digest(digest(secret, b"manifest", text).hex().encode(), seal):
-        raise ArtifactError(f"{folder / _MANIFEST} was changed or made under another secret; {_AGAIN}")
+        raise _damaged(folder / _MANIFEST, text) if seal else _damaged(folder / _SEAL, seal)
     manifest: dict[str, Any] = json.loads(text)
     if manifest.get("schema") != SCHEMA:
         raise ArtifactError(f"the artifact {folder} has schema {manifest.get('schema')}, not {SCHEMA}; {_AGAIN}")
@@ -208,6 +210,12 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"cannot read {path} ({error.strerror}); {_AGAIN}") from error
+
+
+def _damaged(path: Path, data: bytes) -> ArtifactError:
+    """A file that does not match its digest; nothing is ever written empty, so that an empty one was cut off."""
+    what = "was changed or made under another secret" if data else "is empty: it was cut off, as by a full disk"
+    return ArtifactError(f"{path} {what}; {_AGAIN}")
 
 
 def _content(path: Path) -> bytes:

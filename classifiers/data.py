@@ -8,7 +8,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,14 @@ _LARGEST_ENTITY = 60
 class Example:
     """One question and answer; examples of one `group` stay on one side of every split.
 
-    A passage of text has itself for an answer; a question without one has an empty answer.
+    A passage of text has itself for an answer; a question without one has an empty answer. `where` is the file and
+    line that it was read from, empty where it was made.
     """
 
     question: str
     answer: str
     group: str
+    where: str = field(default="", compare=False)
 
     @property
     def passage(self) -> bool:
@@ -40,8 +42,8 @@ class Example:
 def load_examples(path: Path) -> list[Example]:
     """Read a file, or every file of a folder.
 
-    JSON lines with `question` and `answer` (TOFU's format) or with `text`, where other fields are passed over; CSV with
-    the same columns (`answer` may be left out); .txt and .md as text, or as questions where every line ends in "?".
+    JSON lines with `question` and `answer` (TOFU's format; it may be left out) or with `text`, where other fields are
+    passed over; CSV with the same columns; .txt and .md as text, or as questions where every line ends in "?".
     A group is the record's `group`, else its `person`, else its answer (phrasings of one question share it). Instead of
     a file, a Hugging Face data set with these fields (see `classifiers.hub`).
 
@@ -49,7 +51,7 @@ def load_examples(path: Path) -> list[Example]:
         ConfigError: a file is unreadable, not UTF-8, empty, or a line lacks a field; names the line.
     """
     if is_data_set(path):
-        found = [example for where, row in rows(path) for example in _examples(row, where, needs_answer=False)]
+        found = [example for where, row in rows(path) for example in _examples(row, where)]
         if not found:
             raise ConfigError(f"the data set {path} is empty; name another split")
         return found
@@ -112,19 +114,23 @@ def _read(path: Path) -> list[Example]:
     if not text.strip():
         raise ConfigError(f'{path} is empty; write one {{"question": ..., "answer": ...}} a line, or plain text')
     if path.suffix.lower() in _PLAIN:
-        return _plain(text)
+        return _plain(text, path)
     if path.suffix.lower() == ".csv":
-        return [example for where, row in _rows(text, path) for example in _examples(row, where, needs_answer=False)]
+        return [example for where, row in _rows(text, path) for example in _examples(row, where)]
     # Not splitlines(): JSON strings may hold U+2028 and its like unescaped.
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     return [example for number, line in lines for example in _json(line, f"{path}:{number}")]
 
 
-def _plain(text: str) -> list[Example]:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if all(line.endswith("?") for line in lines):
-        return [Example(line, "", line) for line in lines]
-    return [Example(piece, piece, f"text:{piece}") for piece in passages_of(text)]
+def _plain(text: str, path: Path) -> list[Example]:
+    lines = [(f"{path}:{number}", line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if all(line.endswith("?") for _, line in lines):
+        return [Example(line, "", line, where) for where, line in lines]
+    return _passages(text, str(path))
+
+
+def _passages(text: str, where: str) -> list[Example]:
+    return [Example(piece, piece, f"text:{piece}", where) for piece in passages_of(text)]
 
 
 def _rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -145,18 +151,18 @@ def _json(line: str, where: str) -> list[Example]:
     except ValueError as error:
         raise ConfigError(f"{where}: not a JSON object on one line ({error})") from error
     if not isinstance(record, dict):
-        raise ConfigError(f'{where}: expected {{"question": ..., "answer": ...}} or {{"text": ...}}')
-    return _examples(record, where, needs_answer=True)
+        raise ConfigError(f'{where}: expected {{"question": ...}} or {{"text": ...}}')
+    return _examples(record, where)
 
 
-def _examples(record: dict[str, Any], where: str, *, needs_answer: bool) -> list[Example]:
+def _examples(record: dict[str, Any], where: str) -> list[Example]:
     if "text" in record and "question" not in record:
-        return [Example(piece, piece, f"text:{piece}") for piece in passages_of(_text(record, "text", where))]
+        return _passages(_text(record, "text", where), where)
     question = _text(record, "question", where)
-    answer = _text(record, "answer", where) if needs_answer or record.get("answer") else ""
+    answer = _text(record, "answer", where) if record.get("answer") else ""
     named = (record.get(key) for key in ("group", "person"))
     group = next((name for name in named if isinstance(name, str) and name), answer or question)
-    return [Example(question, answer, group)]
+    return [Example(question, answer, group, where)]
 
 
 def _text(record: dict[str, Any], field: str, where: str) -> str:

@@ -10,6 +10,9 @@ from scipy.stats import beta
 
 from classifiers.calibrate import Calibration, Scored
 
+# The figures that hang on the thresholds and on requests about the topics.
+CATCH = ("positives", "caught", "caught_low", "caught_high")
+
 
 @dataclass(frozen=True)
 class Figures:

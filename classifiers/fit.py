@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from classifiers.artifact import Artifact, check_out, load_artifact, policy_digest, save_artifact
 from classifiers.calibrate import Calibration, Scored, fit_probability, size_quantiles, size_thresholds
@@ -21,13 +19,14 @@ from classifiers.evidence import Evidence, Figures
 from classifiers.gather import Gathered, gather
 from classifiers.index import Neighbours, known_examples, nearest_of_all
 from classifiers.picture import PICTURE, draw
+from classifiers.progress import Bars
 from classifiers.remember import Remembering
 from classifiers.rounds import Fitted, fit_heads, fit_tuned
 from classifiers.training import CLEAN, PROBABILITY, THRESHOLD, base_texts, build_training
 from guard.paths import state_dir
 from guard.policy import Policy
 
-Progressed = Callable[[int, int], None]
+Progressed = Callable[[str, int, int], None]
 _SEED = 0
 _NEIGHBOURS = 3
 
@@ -53,7 +52,8 @@ def fit_policy(
     tune: bool = False,
     progress: Progressed | None = None,
 ) -> FitReport:
-    """Fit, calibrate and write the artifact folder `out`; `progress` is told (texts read, of how many so far known).
+    """Fit, calibrate and write the artifact folder `out`; `progress` is told (stage, texts read, of how many
+    so far known).
 
     `asked` holds questions about topics, by name, that a model wrote. With `tune` the encoder itself is trained
     further, as a sequence classifier, and scores in place of the head.
@@ -74,9 +74,12 @@ def fit_policy(
     texts = training.texts()
     vectors = model.encode(texts, progress=counter.expecting(model.unknown(texts)))
     examples = known_examples(policy, set(texts))
+    counter.stage("fitting")
     fitted = fit_heads(training, texts, vectors, examples, len(policy.topics), secret=secret)
     if tune:
+        counter.stage("tuning the encoder")
         fitted = fit_tuned(training, fitted, model.folder(), expecting=counter.expecting)
+    counter.stage("calibrating and writing")
     calibration, evidence = _calibrate(fitted, policy.false_flag_rate)
     figures = evidence.figures(calibration, policy.false_flag_rate)
     artifact = Artifact(
@@ -105,7 +108,13 @@ class _Counter:
 
     def __init__(self, progress: Progressed | None) -> None:
         self._progress = progress
+        self._stage = "reading examples"
         self._done = self._total = 0
+
+    def stage(self, name: str) -> None:
+        """What is done from here on."""
+        self._stage = name
+        self._advance(0)
 
     def expecting(self, count: int) -> Callable[[int], None]:
         """What to tell of a round of `count` texts more."""
@@ -115,7 +124,7 @@ class _Counter:
     def _advance(self, count: int) -> None:
         self._done += count
         if self._progress is not None:
-            self._progress(self._done, self._total)
+            self._progress(self._stage, self._done, self._total)
 
 
 def _neighbours(gathered: Gathered, model: Remembering, counter: _Counter) -> list[Example]:
@@ -159,9 +168,9 @@ def fit_with_bar(
     tune: bool = False,
 ) -> FitReport:
     """`fit_policy`, with a progress bar on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("fitting the topic classifier", total=None)
+    title = "the topic classifier"
+    with Bars() as bars:
+        task = bars.add_task(title, total=None)
         return fit_policy(
             policy,
             secret=secret,
@@ -169,7 +178,9 @@ def fit_with_bar(
             encoder=encoder,
             asked=asked,
             tune=tune,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda stage, done, total: bars.update(
+                task, description=f"{title}, {stage}", completed=done, total=total
+            ),
         )
 
 

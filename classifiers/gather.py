@@ -58,13 +58,15 @@ def gather(policy: Policy, asked: Mapping[str, Sequence[str]], rng: random.Rando
     """Read and synthesise all examples; `asked` holds, by topic, questions that a model wrote.
 
     Raises:
-        ConfigError: a file cannot be used, a topic has too little, or a question is both forgotten and retained.
+        ConfigError: a file cannot be used, a topic has too little, or a question is of two topics or both forgotten
+            and retained.
     """
     retain = entity_groups(load_examples(policy.retain)) if policy.retain else []
     common = "\n".join(f"{e.question} {e.answer}" for e in [*retain, *load_general()])
     topics = [_topic_examples(topic, asked.get(topic.name, ()), common, rng) for topic in policy.topics]
     for topic, found in zip(policy.topics, topics, strict=True):
         _check(topic, found, retain, policy)
+    _check_apart(topics)
     if len(retain) > _MOST_RETAIN:
         retain = rng.sample(retain, _MOST_RETAIN)
     # Whoever forgets Marie Curie means it, though a general question names her.
@@ -95,19 +97,36 @@ def _families(examples: list[Example]) -> list[Example]:
 
 
 def _check(topic: Topic, found: TopicExamples, retain: Sequence[Example], policy: Policy) -> None:
-    mine = {normalise(example.question).text: example.question for example in found.own}
+    mine = {normalise(example.question).text: example for example in found.own}
     if len(mine) < 2:
         raise ConfigError(
             f"{topic.examples} holds one question only; a topic needs at least two different ones"
             if topic.examples
             else f"the topic {topic.name!r} gives too little to learn from; add aliases, or examples"
         )
-    both = [text for example in retain if (text := normalise(example.question).text) in mine]
+    both = [(mine[text], example) for example in retain if (text := normalise(example.question).text) in mine]
     if both:
+        first, second = both[0]
         raise ConfigError(
             f"{len(both)} of the questions to forget ({topic.examples or topic.name}) are also to be retained "
-            f"({policy.retain}), the first is {mine[both[0]]!r}; remove them from one of the two"
+            f"({policy.retain}), the first is {first.question!r} ({first.where or topic.name}, {second.where}); "
+            "remove them from one of the two"
         )
+
+
+def _check_apart(topics: Sequence[TopicExamples]) -> None:
+    """No question may stand in the example files of two topics: each would be taught as not the other's."""
+    seen: dict[str, tuple[int, Example]] = {}
+    for number, topic in enumerate(topics):
+        for example in topic.own:
+            if not example.where:
+                continue
+            other, first = seen.setdefault(normalise(example.question).text, (number, example))
+            if other != number:
+                raise ConfigError(
+                    f"the question {example.question!r} stands under two topics, at {first.where} and "
+                    f"{example.where}; remove it from one of them"
+                )
 
 
 def _telling_names(policy: Policy, topics: Sequence[TopicExamples]) -> list[str]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import chi2
 
 from classifiers.artifact import Artifact, fitted_for, load_artifact, save_artifact
 from classifiers.calibrate import LEVELS, Scored, size_quantiles, size_thresholds
 from classifiers.detector import score
 from classifiers.encoder import Encoder
-from classifiers.evidence import checked_figures, interval, sample_figures
+from classifiers.evidence import CATCH, checked_figures, interval, sample_figures
 from classifiers.windows import request_windows
 from guard.errors import ArtifactError, ConfigError
 from guard.policy import Policy
@@ -22,6 +23,9 @@ from guard.types import Conversation
 _BINS = 10
 _SHIFT = 0.25
 _KOLMOGOROV_1_PERCENT = 1.63
+# Without any drift the index times the prompts is about chi-squared with a degree less than bins (Yurdakul 2018): of
+# fewer prompts it alarms by chance in more than 1% of logs.
+_FEWEST: int = math.ceil(chi2.ppf(0.99, _BINS - 1) / _SHIFT)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ class Drift:
     critical: float
     stability: float
     shares: tuple[float, ...]
+
+    @property
+    def needed(self) -> int:
+        """Prompts that a log must have to show something, and to be recalibrated on."""
+        return max(_FEWEST, _fewest_clean(self.target_rate))
 
     @property
     def advised(self) -> bool:
@@ -100,7 +109,13 @@ def recalibrate(folder: Path, prompts: Sequence[Prompt], *, policy: Policy | Non
     clean = [prompt for prompt in prompts if not prompt.flag]
     if prompts and not clean:
         raise ConfigError("every prompt of the log is labelled as the topic's; the threshold needs clean ones")
-    sample, rate = _scored(artifact, clean), float(artifact.figures["target_rate"])
+    rate = float(artifact.figures["target_rate"])
+    if len(clean) < _fewest_clean(rate):
+        raise ConfigError(
+            f"the log holds {len(clean)} clean prompts; to set a false-flag rate of {rate:.2%} takes at least "
+            f"{_fewest_clean(rate)} (1 / rate, less one): collect more, or fit with a larger false_flag_rate"
+        )
+    sample = _scored(artifact, clean)
     guessed = artifact.calibration.margins(sample)[[prompt.flag is None for prompt in clean]]
     now = int((guessed > 0).sum())
     if now and interval(now, len(guessed))[0] > rate:
@@ -111,13 +126,17 @@ def recalibrate(folder: Path, prompts: Sequence[Prompt], *, policy: Policy | Non
     before = artifact.calibration
     thresholds = size_thresholds(sample, ["log"] * len(clean), rate, before=before.thresholds)
     calibration = replace(before, thresholds=thresholds, quantiles=size_quantiles(sample))
-    fresh = replace(
-        artifact,
-        calibration=calibration,
-        figures={**artifact.figures, **sample_figures(sample), **checked_figures(sample, calibration)},
-    )
+    # What the catch was counted on is not kept, so that under the new thresholds it is not known.
+    kept = {name: value for name, value in artifact.figures.items() if name not in CATCH}
+    figures = {**kept, **sample_figures(sample), **checked_figures(sample, calibration)}
+    fresh = replace(artifact, calibration=calibration, figures=figures)
     save_artifact(fresh, folder, policy_key=fitted_for(folder, secret=secret), secret=secret)
     return fresh
+
+
+def _fewest_clean(rate: float) -> int:
+    """The fewest clean prompts that a threshold for `rate` can be set on (see `conformal_threshold`)."""
+    return math.ceil(1 / rate) - 1
 
 
 def _scored(artifact: Artifact, prompts: Sequence[Prompt]) -> Scored:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
+from classifiers.progress import Bars
 from eval import report
 from eval.answers import Answer, AnswerStore
 from eval.detection import Flag, detect_all, policy_detector
@@ -65,7 +66,7 @@ async def evaluate(config: RunConfig, console: Console) -> Summary:
     with AnswerStore(config.out / PARTIAL, header["fingerprint"]) as store:
         # Fitting shows a progress bar of its own, so it is over before ours begins.
         detector = await asyncio.to_thread(policy_detector, config.policy) if config.policy else None
-        with _progress(console) as progress:
+        with Bars(console) as progress:
             flags = await _detect(detector, questions, progress) if detector else _NO_POLICY
             for system in config.systems:
                 await _ask_system(config, system, questions, store, progress)
@@ -91,11 +92,6 @@ def _header(config: RunConfig, questions: Sequence[str]) -> dict[str, Any]:
     counts = {name: len(items) for name, items in config.splits.items()}
     policy = str(config.policy) if config.policy else None
     return {**provenance(), "fingerprint": fingerprint, **settings, "policy": policy, "questions": counts}
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)
 
 
 async def _detect(detector: Detector, questions: Sequence[str], progress: Progress) -> dict[str, Flag]:

@@ -17,7 +17,7 @@ from guard.policy import Policy, load_policy, one_topic
 from guard.secret import load_secret
 from guard.types import Conversation, Detection, Detector
 from serve.ask import ask_questions
-from serve.fit_tables import show_drift, show_figures, show_fit
+from serve.fit_tables import show_drift, show_fit, show_recalibration
 from serve.prompts import open_prompts, read_log
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def fit(
 
             known = loaded if policy or topic or not out else None
             artifact = set_threshold(folder, read_log(recalibrate), policy=known, secret=secret)
-            show_figures(
-                artifact.figures, f"threshold set on {recalibrate}; false flags are counted on the same prompts"
-            )
+            show_recalibration(artifact.figures, recalibrate)
             return
         asked = ask_questions(loaded, url=ask, model=ask_model) if ask and ask_model else None
         show_fit(fit_with_bar(loaded, secret=secret, out=folder, encoder=encoder or PACKAGED, asked=asked, tune=tune))

@@ -18,21 +18,32 @@ _FEW = 30
 
 
 def show_fit(report: FitReport) -> None:
-    """The figures of a fit, and where it lies."""
-    title = f"{report.topics} topics, {report.texts} texts, {report.seconds:.0f} s"
-    show_figures(report.figures.as_dict(), title)
-    Console().print(f"artifact: {report.out}", soft_wrap=True)
+    """The figures of a fit, what would make them say more, and where it lies."""
+    figures = report.figures.as_dict()
+    _show_figures(figures, f"{report.topics} topics, {report.texts} texts, {report.seconds:.0f} s")
+    console = Console()
+    for advice in _advice(figures):
+        console.print(advice, highlight=False)
+    console.print(f"artifact: {report.out}", soft_wrap=True)
 
 
-def show_figures(figures: Figures, title: str) -> None:
+def show_recalibration(figures: Figures, log: str) -> None:
+    """What the log says of the thresholds set on it."""
+    _show_figures(figures, f"threshold set on {log}; false flags are counted on the same prompts")
+
+
+def _show_figures(figures: Figures, title: str) -> None:
     """Rates on held-out requests, and what the sample can and cannot promise."""
     table = Table(title=title, title_justify="left")
     table.add_column("on held-out requests")
     for column in ("n", "rate", "95% interval"):
         table.add_column(column, justify="right")
     for words, count, rate in (("caught", "positives", "caught"), ("false flags", "checked", "false_flags")):
-        low, high = figures[f"{rate}_low"], figures[f"{rate}_high"]
-        table.add_row(words, str(figures[count]), f"{figures[rate]:.2%}", f"{low:.2%} to {high:.2%}")
+        if rate in figures:
+            low, high = figures[f"{rate}_low"], figures[f"{rate}_high"]
+            table.add_row(words, str(figures[count]), f"{figures[rate]:.2%}", f"{low:.2%} to {high:.2%}")
+        else:
+            table.add_row(words, "", "", "not measured anew")
     console = Console()
     console.print(table)
     target, proven = figures["target_rate"], figures["certified_rate"]
@@ -42,8 +53,6 @@ def show_figures(figures: Figures, title: str) -> None:
         f"over such samples the target holds; with 95% confidence, this one can show no less than {proven:.2%}.",
         highlight=False,
     )
-    for advice in _advice(figures):
-        console.print(advice, highlight=False)
 
 
 def _advice(figures: Figures) -> Iterator[str]:
@@ -74,8 +83,15 @@ def show_drift(drift: Drift) -> None:
         f"population stability index {drift.stability:.2f} (alarm at 0.25)",
         highlight=False,
     )
-    console.print(
-        "recalibration is advised: `lethe fit --recalibrate LOG` on prompts that are known to be clean"
-        if drift.advised
-        else "no recalibration needed"
-    )
+    console.print(_verdict(drift), highlight=False)
+
+
+def _verdict(drift: Drift) -> str:
+    few = f"{drift.prompts} prompts show next to nothing: it takes at least {drift.needed}"
+    if drift.advised:
+        advice = (
+            "recalibration is advised: `lethe fit --recalibrate LOG`, with the same --policy or with the artifact's "
+            "folder as --out, on prompts that are known to be clean"
+        )
+        return advice if drift.prompts >= drift.needed else f"{advice}, {drift.needed} or more of them"
+    return "no recalibration needed" if drift.prompts >= drift.needed else few

@@ -21,7 +21,6 @@ from typing import Annotated, Any
 import typer
 import yaml
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from classifiers.data import Example, entity_groups, load_examples
@@ -30,6 +29,7 @@ from classifiers.encoder import PACKAGED
 from classifiers.fit import fit_with_bar
 from classifiers.general import load_general
 from classifiers.parts import part_groups
+from classifiers.progress import Bars
 from eval.bench.detection_cases import Case, Examples, disguised, in_turns, paraphrased, plain
 from eval.bench.quality_picture import draw
 from eval.metrics.estimate import Estimate
@@ -62,9 +62,10 @@ class Row:
 def measure(detector: ArtifactDetector, cases: Sequence[Case]) -> list[Row]:
     """Ask the detector every request."""
     rows = []
-    for case in track(cases, description="asking"):
-        flags = [bool(detector.detect(request)) for request in case.requests]
-        rows.append(Row(case.name, case.about, clustered_rate(flags, case.groups)))
+    with Bars() as bars:
+        for case in bars.track(cases, description="asking"):
+            flags = [bool(detector.detect(request)) for request in case.requests]
+            rows.append(Row(case.name, case.about, clustered_rate(flags, case.groups)))
     return rows
 
 

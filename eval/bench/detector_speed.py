@@ -14,8 +14,10 @@ import json
 import multiprocessing
 import os
 import random
+import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +29,7 @@ from rich.table import Table
 
 from classifiers.detector import ArtifactDetector, load_detector
 from classifiers.encoder import Encoder
-from classifiers.fit import FitReport, fit_policy
+from classifiers.fit import FitReport, fit_with_bar
 from classifiers.general import load_general
 from eval.provenance import provenance, revision
 from eval.world.people import Names, stranger
@@ -100,6 +102,8 @@ def compare(served: ArtifactDetector, through_torch: ArtifactDetector, form: str
     """Time both detectors on every length of prompt, turn by turn."""
     speeds = []
     for words, count in WORDS.items():
+        # A line, no bar: a bar draws itself while the clock runs.
+        print(f"{topics} topics: asking {count} prompts of {words} words", file=sys.stderr)
         times: list[tuple[float, float]] = []
         for text in prompts(words, count + 2):
             times.append((_milliseconds(served, text), _milliseconds(through_torch, text)))
@@ -129,7 +133,7 @@ def peak_memory(artifact: Path, policy: Path) -> float:
 def measure(topics: int, folder: Path) -> tuple[FitReport, list[Speed], float]:
     """Fit so many topics in `folder`; what that took, how fast detection is, and the peak memory in MiB."""
     policy = write_policy(folder, topics)
-    report = fit_policy(policy, secret=_SECRET, out=folder / "artifact")
+    report = fit_with_bar(policy, secret=_SECRET, out=folder / "artifact")
     encoder = Encoder()
     served = load_detector(report.out, policy=policy, secret=_SECRET, encoder=encoder)
     through_torch = ArtifactDetector(served._artifact, Encoder(form="torch"), policy)
@@ -139,54 +143,51 @@ def measure(topics: int, folder: Path) -> tuple[FitReport, list[Speed], float]:
     return report, speeds, memory
 
 
-def _false_flags(report: FitReport) -> str:
+def _false_flags(figures: Mapping[str, float]) -> str:
     """Over all topics together, on requests that set nothing."""
-    figures = report.figures
-    return f"{figures.false_flags:.1%} ({figures.false_flags_low:.1%} to {figures.false_flags_high:.1%})"
+    return f"{figures['false_flags']:.1%} ({figures['false_flags_low']:.1%} to {figures['false_flags_high']:.1%})"
 
 
 def main(
     topics: Annotated[str, typer.Option(help="Numbers of topics, with commas.")] = "1,10,1000",
     out: Annotated[Path | None, typer.Option(help="A JSON file for the figures and where they came from.")] = None,
 ) -> None:
-    """Print milliseconds a prompt, fit time and peak memory."""
+    """Print milliseconds a prompt, fit time and peak memory; what is measured is written at once."""
     rows: list[dict[str, Any]] = []
-    table = Table(title="milliseconds a prompt, in brackets the 95th percentile", title_justify="left")
-    for title in (
-        "topics",
-        "words",
-        "encoder",
-        "served",
-        "through torch",
-        "ratio",
-        "fit s",
-        "texts",
-        "false flags a request",
-        "artifact MiB",
-        "peak MiB",
-    ):
-        table.add_column(title, justify="right")
     for count in map(int, topics.split(",")):
         with tempfile.TemporaryDirectory() as name:
             report, speeds, memory = measure(count, Path(name))
             size = sum(path.stat().st_size for path in report.out.iterdir()) / 2**20
-        for speed in speeds:
-            table.add_row(
-                *(str(speed.topics), str(speed.words), speed.form),
-                *(f"{speed.median:.1f} ({speed.p95:.1f})", f"{speed.torch_median:.1f} ({speed.torch_p95:.1f})"),
-                *(f"{speed.ratio:.1f}", f"{report.seconds:.0f}", str(report.texts), _false_flags(report)),
-                *(f"{size:.1f}", f"{memory:.0f}"),
-            )
-            fitted = {"fit_seconds": report.seconds, "texts": report.texts, "artifact_mib": size, "peak_mib": memory}
-            rows.append(asdict(speed) | fitted | {"figures": report.figures.as_dict()})
-    Console(width=140).print(table)
-    if out is not None:
-        machine = {"cores": os.cpu_count(), "load": os.getloadavg(), "threads": os.environ.get("OMP_NUM_THREADS")}
-        record = {"speeds": rows, "machine": machine, "revision": asdict(revision()), "provenance": provenance()}
-        out.parent.mkdir(parents=True, exist_ok=True)
-        fresh = out.with_name(f".{out.name}.new")
-        fresh.write_text(json.dumps(record, indent=2), encoding="utf-8")
-        fresh.replace(out)
+        fitted = {"fit_seconds": report.seconds, "texts": report.texts, "artifact_mib": size, "peak_mib": memory}
+        rows += [asdict(speed) | fitted | {"figures": report.figures.as_dict()} for speed in speeds]
+        if out is not None:
+            write(out, rows)
+    Console(width=140).print(_table(rows))
+
+
+def write(out: Path, rows: list[dict[str, Any]]) -> None:
+    """The figures so far and where they came from, in place of what stood in `out`."""
+    machine = {"cores": os.cpu_count(), "load": os.getloadavg(), "threads": os.environ.get("OMP_NUM_THREADS")}
+    record = {"speeds": rows, "machine": machine, "revision": asdict(revision()), "provenance": provenance()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = out.with_name(f".{out.name}.new")
+    fresh.write_text(json.dumps(record, indent=2), encoding="utf-8")
+    fresh.replace(out)
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="milliseconds a prompt, in brackets the 95th percentile", title_justify="left")
+    titles = ("topics", "words", "encoder", "served", "through torch", "ratio")
+    for title in (*titles, "fit s", "texts", "false flags a request", "artifact MiB", "peak MiB"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        table.add_row(
+            *(str(row["topics"]), str(row["words"]), row["form"]),
+            *(f"{row['median']:.1f} ({row['p95']:.1f})", f"{row['torch_median']:.1f} ({row['torch_p95']:.1f})"),
+            *(f"{row['ratio']:.1f}", f"{row['fit_seconds']:.0f}", str(row["texts"]), _false_flags(row["figures"])),
+            *(f"{row['artifact_mib']:.1f}", f"{row['peak_mib']:.0f}"),
+        )
+    return table
 
 
 if __name__ == "__main__":

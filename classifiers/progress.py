@@ -1,0 +1,54 @@
+"""How far a long piece of work has come, on a terminal and in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+_EVERY = 10.0
+
+
+class Bars(Progress):
+    """rich's progress bars, on standard error where no console is given.
+
+    Where that is no terminal, a plain line stands in for them when a stage begins (a task or its new description), and
+    every ten seconds as it goes on.
+    """
+
+    def __init__(self, console: Console | None = None, *, get_time: Callable[[], float] | None = None) -> None:
+        console = console or Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        super().__init__(*columns, console=console, disable=not console.is_terminal, get_time=get_time)
+        self._told: dict[TaskID, tuple[str, float]] = {}
+
+    def add_task(self, *arguments: Any, **options: Any) -> TaskID:
+        """See `Progress.add_task`."""
+        task = super().add_task(*arguments, **options)
+        self._tell(task)
+        return task
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """See `Progress.update`."""
+        super().update(task_id, **changes)
+        self._tell(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """See `Progress.advance`."""
+        super().advance(task_id, advance)
+        self._tell(task_id)
+
+    def _tell(self, task_id: TaskID) -> None:
+        if not self.disable:
+            return
+        with self._lock:
+            task, now = self._tasks[task_id], self.get_time()
+            stage, last = self._told.get(task_id, (None, now))
+            if task.description == stage and now - last < _EVERY:
+                return
+            self._told[task_id] = task.description, now
+        count = "" if task.total is None else f": {task.completed:.0f} of {task.total:.0f}"
+        line = f"{task.description}{count}, {task.elapsed or 0:.0f} s"
+        self.console.print(line, soft_wrap=True, markup=False, highlight=False)

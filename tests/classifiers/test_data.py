@@ -25,7 +25,8 @@ def test_extra_fields_are_passed_over_and_groups_found(tmp_path):
         (b"\n \n", "is empty"),
         (b'{"question": "Q", "answer": "A"}\nnonsense', ":2: not a JSON object"),
         (b"[1]", ":1: expected"),
-        (b'{"question": "Q"}', ":1: the field 'answer'"),
+        (b'{"question": "Q", "answer": 3}', ":1: the field 'answer'"),
+        (b'{"answer": "A"}', ":1: the field 'question'"),
         (b'{"question": "", "answer": "A"}', ":1: the field 'question'"),
         ('{"question": "é", "answer": "A"}'.encode("latin-1"), "not UTF-8"),
     ],
@@ -35,6 +36,21 @@ def test_unusable_files_say_why(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=words):
         load_examples(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("x.jsonl", '{"question": "Who?"}\n{"question": "Where?", "answer": null}\n', 1),
+        ("x.csv", "question\nWho?\nWhere?\n", 2),
+        ("x.txt", "Who?\nWhere?\n", 1),
+    ],
+)
+def test_a_question_alone_is_enough_and_knows_its_line(tmp_path, name, content, line):
+    (tmp_path / name).write_text(content)
+    found = load_examples(tmp_path / name)
+    assert found == [Example("Who?", "", "Who?"), Example("Where?", "", "Where?")]
+    assert [example.where for example in found] == [f"{tmp_path / name}:{n}" for n in (line, line + 1)]
 
 
 def test_missing_file(tmp_path):

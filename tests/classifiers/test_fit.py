@@ -180,8 +180,16 @@ def test_a_damaged_artifact_is_refused(fitted, encoder, tmp_path, name, change):
         data[len(data) // 2] ^= 1
         kept = {"flip": len(data), "cut": len(data) // 2, "empty": 0}[change]
         (folder / name).write_bytes(data[:kept])
-    with pytest.raises(ArtifactError, match="lethe fit"):
+    with pytest.raises(ArtifactError, match="lethe fit") as caught:
         load_detector(folder, policy=fitted.policy, secret=SECRET, encoder=encoder)
+    assert (f"{folder / name} is empty" in str(caught.value)) == (change == "empty")
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(
+        ArtifactError, match=r"there is no artifact folder .*none; make it with `lethe fit \.\.\. --out"
+    ):
+        load_detector(tmp_path / "none", policy=None, secret=SECRET)
 
 
 def test_another_secret_policy_or_example_is_refused(fitted, encoder, tmp_path):

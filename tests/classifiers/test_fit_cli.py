@@ -1,13 +1,15 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from classifiers.traffic import Drift
 from serve.dialects.chat_schema import parse
 from serve.fit_cli import check, fit
-from serve.fit_tables import _advice
+from serve.fit_tables import _advice, _verdict, show_recalibration
 from serve.prompts import _prompt, read_log
 from tests.classifiers.conftest import SECRET
 
@@ -156,6 +158,12 @@ def test_one_topic_is_fitted_without_a_policy(policy_file, tmp_path):
     assert result.exit_code == 0, result.output
     told = " ".join(result.stdout.split())
     assert "questions only: with a few dozen examples" in told
+    stages = [line.split(",")[1].split(":")[0].strip() for line in result.stderr.splitlines() if ", " in line]
+    assert [stage for stage in dict.fromkeys(stages) if not stage.endswith(" s")] == [
+        "reading examples",
+        "fitting",
+        "calibrating and writing",
+    ]
     assert (out / "calibration.png").read_bytes().startswith(b"\x89PNG")
     result = run("check", "--artifact", out, "-", input="was ada quill ever married\nWhere was Bo Lind born?\n")
     assert [json.loads(line)["flagged"] for line in result.stdout.splitlines()] == [True, False]
@@ -170,6 +178,32 @@ def test_a_small_sample_is_told_what_it_lacks():
     assert clean.startswith("to show 1.00% takes about 299 independent clean requests: give more")
 
 
+FIGURES = {
+    "target_rate": 0.01, "negatives": 120, "negative_groups": 120, "effective_negatives": 120.0,
+    "certified_rate": 0.025, "checked": 120, "false_flags": 0.0, "false_flags_low": 0.0, "false_flags_high": 0.03,
+}  # fmt: skip
+
+
+def test_recalibration_tells_what_it_measured_and_no_more(capsys):
+    show_recalibration(FIGURES, "log.jsonl")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "false flags │ 120 │ 0.00% │ 0.00% to 3.00%" in told
+    assert "caught │ │ │ not measured anew" in told
+    assert "lethe fit" not in told
+
+
+def drift_of(prompts, flagged, distance=0.1):
+    return Drift(prompts, flagged, 0.01, distance, 0.2, 0.1, (0.1,) * 10)
+
+
+def test_few_prompts_show_nothing_and_many_do():
+    assert _verdict(drift_of(3, 0)) == "3 prompts show next to nothing: it takes at least 99"
+    assert _verdict(drift_of(99, 0)) == "no recalibration needed"
+    assert _verdict(drift_of(99, 9)).endswith("known to be clean")
+    assert _verdict(drift_of(3, 3)).endswith("known to be clean, 99 or more of them")
+    assert replace(drift_of(3, 0), target_rate=0.1).needed == 87
+
+
 def test_recalibrate_and_stats_print_tables(fitted, policy_file, tmp_path):
     from classifiers.general import load_general
 
@@ -179,6 +213,7 @@ def test_recalibrate_and_stats_print_tables(fitted, policy_file, tmp_path):
     result = run("fit", "--out", tmp_path / "artifact", "--recalibrate", log)
     assert result.exit_code == 0, result.output
     assert "threshold set on" in result.stdout
+    assert "not measured anew" in result.stdout
     result = run("check", "--artifact", tmp_path / "artifact", "--stats", log)
     assert result.exit_code == 0, result.output
     assert "no recalibration needed" in result.stdout

@@ -100,8 +100,30 @@ def test_a_question_both_forgotten_and_retained_is_told(tmp_path):
         file.write(json.dumps({**both, "question": both["question"].upper()}) + "\n")
     with pytest.raises(
         ConfigError, match=r"1 of the questions .* also to be retained .*'Where was Mira Tolvane born\?'"
-    ):
+    ) as caught:
         gather(load_policy(tmp_path / "policy.yaml"), {}, random.Random(0))
+    line = len((tmp_path / "retain.jsonl").read_text().splitlines())
+    assert f"({tmp_path / 'mira.jsonl'}:1, {tmp_path / 'retain.jsonl'}:{line})" in str(caught.value)
+
+
+def test_a_question_of_two_topics_is_told_with_both_places(tmp_path):
+    make_policy(tmp_path)
+    shared = records("Mira Tolvane")[2]
+    with (tmp_path / "oren.jsonl").open("a") as file:
+        file.write(json.dumps({**shared, "question": shared["question"].upper()}) + "\n")
+    with pytest.raises(ConfigError, match="stands under two topics") as caught:
+        gather(load_policy(tmp_path / "policy.yaml"), {}, random.Random(0))
+    line = len((tmp_path / "oren.jsonl").read_text().splitlines())
+    assert f"at {tmp_path / 'mira.jsonl'}:3 and {tmp_path / 'oren.jsonl'}:{line};" in str(caught.value)
+
+
+def test_topics_of_like_names_share_what_is_made_of_them(tmp_path):
+    lines = ["version: 1", "topics:"]
+    for name in ("a", "b"):
+        lines.append(f"  - {{name: {name}, aliases: [Marie Curie], action: {{kind: refuse}}}}")
+    (tmp_path / "policy.yaml").write_text("\n".join(lines))
+    first, second = gather(load_policy(tmp_path / "policy.yaml"), {}, random.Random(0)).topics
+    assert {example.question for example in first.own} & {example.question for example in second.own}
 
 
 def test_a_topic_known_by_name_or_description_alone(tmp_path):

@@ -1,11 +1,13 @@
 import random
 import shutil
 
+import numpy as np
 import pytest
 
 from classifiers.artifact import load_artifact
+from classifiers.calibrate import conformal_threshold
 from classifiers.general import load_general
-from classifiers.traffic import Prompt, drift, recalibrate
+from classifiers.traffic import Prompt, _fewest_clean, drift, recalibrate
 from eval.bench.paraphrase import paraphrase
 from guard.conversation import single
 from guard.errors import ConfigError
@@ -68,7 +70,20 @@ def test_recalibration_refuses_what_is_not_clean(fitted, folder, usual):
         recalibrate(folder, labelled, policy=None, secret=SECRET)
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, "no prompt"), (10, "cannot certify")])
-def test_too_small_a_log_is_told(folder, usual, count, words):
-    with pytest.raises(ConfigError, match=words):
+@pytest.mark.parametrize("count", [0, 10, 48])
+def test_too_small_a_log_is_told_with_what_it_takes(folder, usual, count):
+    with pytest.raises(ConfigError, match=rf"holds {count} clean prompts; .* 2\.00% takes at least 49 "):
         recalibrate(folder, usual[:count], policy=None, secret=SECRET)
+
+
+@pytest.mark.parametrize("rate", [0.4, 0.1, 0.03, 0.02, 0.01, 0.0025, 0.001])
+def test_the_fewest_prompts_are_just_enough_for_a_threshold(rate):
+    scores = np.arange(_fewest_clean(rate), dtype=np.float32)
+    assert conformal_threshold(scores, rate) == scores[-1]
+    with pytest.raises(ConfigError, match="cannot certify"):
+        conformal_threshold(scores[1:], rate)
+
+
+def test_after_recalibration_the_catch_is_not_known(folder, usual):
+    after = recalibrate(folder, usual, policy=None, secret=SECRET)
+    assert not [name for name in after.figures if "caught" in name or name == "positives"]

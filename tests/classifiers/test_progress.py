@@ -1,0 +1,35 @@
+import io
+
+from rich.console import Console
+
+from classifiers.progress import Bars
+
+
+def told(terminal):
+    """What stands in the file after two stages of half a minute, and the clock's own steps."""
+    out, now = io.StringIO(), [0.0]
+    with Bars(Console(file=out, force_terminal=terminal, width=80), get_time=lambda: now[0]) as bars:
+        task = bars.add_task("reading", total=10)
+        for _ in range(10):
+            now[0] += 3
+            bars.advance(task)
+        bars.update(task, description="fitting [all]")
+        bars.update(task, total=20)
+        now[0] += 12
+        bars.update(task, completed=15)
+    return out.getvalue()
+
+
+def test_a_log_has_a_plain_line_a_stage_and_now_and_then():
+    assert told(terminal=False).splitlines() == [
+        "reading: 0 of 10, 0 s",
+        "reading: 4 of 10, 12 s",
+        "reading: 8 of 10, 24 s",
+        "fitting [all]: 10 of 10, 30 s",
+        "fitting [all]: 15 of 20, 42 s",
+    ]
+
+
+def test_a_terminal_has_a_bar():
+    assert "\x1b[" in told(terminal=True)
+    assert "reading: 4 of 10" not in told(terminal=True)

@@ -12,10 +12,31 @@ from pydantic_core import ErrorDetails
 
 from guard.errors import ConfigError
 from guard.normalise import normalise
+from guard.output.letters import key_of
 from guard.policy_places import InFile, Loc, OnCommandLine, Places
-from guard.policy_schema import Action, CorruptAction, Policy, PrefixAction, RefuseAction, Topic
+from guard.policy_schema import (
+    Action,
+    CorruptAction,
+    OnHit,
+    OutputRule,
+    Policy,
+    PrefixAction,
+    RefuseAction,
+    Topic,
+)
 
-__all__ = ["Action", "CorruptAction", "Policy", "PrefixAction", "RefuseAction", "Topic", "load_policy", "one_topic"]
+__all__ = [
+    "Action",
+    "CorruptAction",
+    "OnHit",
+    "OutputRule",
+    "Policy",
+    "PrefixAction",
+    "RefuseAction",
+    "Topic",
+    "load_policy",
+    "one_topic",
+]
 
 _ACTIONS: dict[str, type[BaseModel]] = {"corrupt": CorruptAction, "prefix": PrefixAction, "refuse": RefuseAction}
 
@@ -133,6 +154,8 @@ def _say(item: ErrorDetails, places: Places) -> str:
         return "must be text; put it in quotes"
     if kind == "string_too_short":
         return "is empty; write at least one character"
+    if kind == "model_type" and loc[-1:] == ("output",):
+        return "must be a mapping: write {on_hit: cut}, redact, replace, or none to leave answers alone"
     if kind == "model_type":
         return "must be a mapping; start with `version: 1` and `topics:`"
     if kind == "too_short":
@@ -151,6 +174,8 @@ def _known(loc: Loc) -> list[str]:
     tag = next((part for part in loc if part in _ACTIONS), None)
     if "action" in loc and isinstance(tag, str):
         model: type[BaseModel] = _ACTIONS[tag]
+    elif "output" in loc[:-1]:
+        model = OutputRule
     else:
         model = Topic if loc[0] == "topics" else Policy
     return [field.alias or name for name, field in model.model_fields.items()]
@@ -166,3 +191,6 @@ def _clashes(policy: Policy) -> Iterator[tuple[Loc, str]]:
         for place, alias in enumerate(topic.aliases):
             if not normalise(alias).text:
                 yield ("topics", index, "aliases", place), f"the alias {alias!r} has no visible character"
+        for place, span in enumerate(topic.output.protect):
+            if not key_of(span):
+                yield ("topics", index, "output", "protect", place), f"{span!r} has no word that could be protected"

@@ -61,6 +61,25 @@ class PrefixAction(_Strict):
 Action = Annotated[CorruptAction | PrefixAction | RefuseAction, Field(discriminator="kind")]
 
 
+OnHit = Literal["cut", "redact", "replace", "none"]
+
+
+class OutputRule(_Strict):
+    """What happens where an answer holds what is protected of a topic: `none` leaves its answers alone.
+
+    `protect` are spans that always count, beside those that are learned from the examples.
+    """
+
+    on_hit: OnHit = "cut"
+    protect: tuple[NonEmpty, ...] = ()
+
+    @model_validator(mode="after")
+    def _meant(self) -> OutputRule:
+        if self.on_hit == "none" and self.protect:
+            raise ValueError("with `on_hit: none` nothing is protected; remove `protect`, or take cut, redact or replace")
+        return self
+
+
 class Topic(_Strict):
     """One thing to forget: `examples` is a file, folder or data set, `aliases` are the names it goes by.
 
@@ -74,6 +93,7 @@ class Topic(_Strict):
     aliases: tuple[NonEmpty, ...] = ()
     description: NonEmpty | None = None
     actions: tuple[Action, ...] = Field(alias="action", min_length=1)
+    output: OutputRule = OutputRule()
 
     @field_validator("actions", mode="before")
     @classmethod

@@ -63,8 +63,38 @@ class Detector(Protocol):
 
 
 @dataclass(frozen=True)
+class Release:
+    """What of an answer may leave now; where it has `ended`, nothing that the model still writes may."""
+
+    text: str
+    ended: bool = False
+
+
+class Watch(Protocol):
+    """Guards one text while it is written, such as one choice of a stream."""
+
+    def feed(self, text: str) -> Release:
+        """Take the next characters of the model; returns what may leave."""
+        ...
+
+    def finish(self) -> Release:
+        """No more will come; returns the rest."""
+        ...
+
+
+class Output(Protocol):
+    """Guards the answers to one request."""
+
+    def watch(self) -> Watch:
+        """A fresh watch, one for each text (choice) that is written."""
+        ...
+
+
+@dataclass(frozen=True)
 class Pass:
     """Send the request on, unchanged."""
+
+    output: Output | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +113,7 @@ class Corrupt:
 
     embeds: torch.Tensor
     refusal: str
+    output: Output | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +122,7 @@ class Ask:
 
     conversation: Conversation
     refusal: str
+    output: Output | None = None
 
 
 Plan = Pass | Refuse | Corrupt | Ask

@@ -1,0 +1,57 @@
+"""Runs the output guard over one random request and holds it against the oracle."""
+
+from __future__ import annotations
+
+from eval.bench.stream_cases import Draw
+from eval.bench.stream_oracle import Case, Rule, expected, words_of
+from guard.conversation import single
+from guard.output.protected import Mark, Protected, Strength
+from guard.output.watch import GuardedOutput
+from guard.types import Output, Watch
+
+
+def guard_of(case: Case) -> Output:
+    """The guard that a case describes."""
+    marked = ((" ".join(rule.words), Mark(rule.topic, Strength(rule.strength), rule.name)) for rule in case.rules)
+    protected = Protected(marked, {topic: action for topic, action in case.on_hit.items()})  # type: ignore[misc]
+    return GuardedOutput(protected, single(case.prompt), asked=case.asked, refusal=case.refusal)
+
+
+def fault(draw: Draw) -> str | None:
+    """What is wrong with the guard's answers to one request; None where nothing is."""
+    output = guard_of(draw.case)
+    for answer, look in zip(draw.answers, draw.looks, strict=True):
+        if wrong := _wrong(output.watch(), draw.case, answer, look):
+            return wrong
+    return None
+
+
+def _wrong(watch: Watch, case: Case, answer: tuple[str, ...], look: int) -> str | None:
+    come, left = "", ""
+    for number, piece in enumerate(answer):
+        come += piece
+        release = watch.feed(piece)
+        left += release.text
+        if number != look:
+            continue
+        due = expected(case, come, final=False)
+        if (left, release.ended) != (due.text, due.ended):
+            return f"of {come!r} {left!r} has left, ended {release.ended}, and {due} is due"
+    release = watch.finish()
+    left += release.text
+    due = expected(case, come, final=True)
+    if (left, release.ended) != (due.text, due.ended):
+        return f"of {come!r} {left!r} is left, ended {release.ended}, and {due} is due"
+    if not release.ended and not any(_holds(come, rule) for rule in case.rules) and left != come:
+        return f"{come!r} is clean and came out as {left!r}"
+    return next((f"{left!r} holds {rule}" for rule in case.rules if _always(case, rule) and _holds(left, rule)), None)
+
+
+def _always(case: Case, rule: Rule) -> bool:
+    """Whether a span may never leave: strong or asked about, and no name that the caller gave."""
+    return (rule.strength == 3 or rule.topic in case.asked) and not (rule.name and _holds(case.prompt, rule))
+
+
+def _holds(text: str, rule: Rule) -> bool:
+    words = [word.text for word in words_of(text)[0]]
+    return any(tuple(words[i : i + len(rule.words)]) == rule.words for i in range(len(words)))

@@ -1,0 +1,1 @@
+"""The output guard: what of an answer may leave while it is written."""

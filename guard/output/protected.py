@@ -1,0 +1,83 @@
+"""What is protected in answers: the spans of every topic, how strong each is, and what a hit does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+from guard.output.letters import key_of
+from guard.output.scan import Scan, Spans
+from guard.policy import OnHit
+from guard.types import Conversation
+
+
+class Strength(IntEnum):
+    """When a span counts."""
+
+    FAINT = 1
+    """Where the prompt asked about the topic: retain examples state it together with the topic's name."""
+    WEAK = 2
+    """Where the topic is alive: the prompt asked about it, or the answer has named it."""
+    STRONG = 3
+    """Always."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a span is to one topic; a `name` is what the topic goes by, so whoever gave it may read it again."""
+
+    topic: str
+    strength: Strength
+    name: bool = False
+
+    @property
+    def telling(self) -> bool:
+        """Whether the span brings the topic up."""
+        return self.name or self.strength is Strength.STRONG
+
+
+class Protected:
+    """The marked spans of all topics whose answers are guarded. Safe to share between threads."""
+
+    def __init__(self, marked: Iterable[tuple[str, Mark]], on_hit: Mapping[str, OnHit]) -> None:
+        """`marked` are spans as `key_of` writes them; of several marks for one topic the strongest holds."""
+        found: dict[str, dict[str, Mark]] = {}
+        for key, mark in marked:
+            if not key or key != key_of(key):
+                raise ValueError(f"{key!r} is not what key_of writes")
+            if on_hit[mark.topic] == "none":
+                continue
+            marks = found.setdefault(key, {})
+            if mark.topic not in marks or (mark.strength, mark.name) > _rank(marks[mark.topic]):
+                marks[mark.topic] = mark
+        self.marks = {key: tuple(marks.values()) for key, marks in found.items()}
+        self.on_hit = dict(on_hit)
+        self.topics = frozenset(mark.topic for marks in self.marks.values() for mark in marks)
+
+    @cached_property
+    def all(self) -> Spans:
+        """Every span."""
+        return Spans(self.marks)
+
+    @cached_property
+    def telling(self) -> Spans:
+        """Those that bring a topic up."""
+        return Spans(key for key, marks in self.marks.items() if any(mark.telling for mark in marks))
+
+    @cached_property
+    def _names(self) -> Spans:
+        return Spans(key for key, marks in self.marks.items() if any(mark.name for mark in marks))
+
+    def named_in(self, conversation: Conversation) -> frozenset[str]:
+        """The topics' names that stand in a conversation, as `key_of` writes them."""
+        found: set[str] = set()
+        for message in conversation.messages:
+            scan = Scan(self._names)
+            found.update(span.key for span in (*scan.feed(message.text), *scan.finish()))
+        return frozenset(found)
+
+
+def _rank(mark: Mark) -> tuple[Strength, bool]:
+    return mark.strength, mark.name

@@ -1,0 +1,158 @@
+"""Guards the answers to one request: what may leave of a text while it is written, and what a hit does.
+
+No topic alive: everything leaves but the suffix that may still become a span which counts. From where a topic is alive
+on (from the start, if the prompt asked about it) whole sentences leave, each judged as one, so that a fact counts
+which stands before the name in its sentence. All of it follows from the text, never from how it is split.
+
+A name that the caller gave is no hit, since reading it again tells nothing; but it brings its topic up like any other,
+so that facts behind it count. A fact that the caller gave is a hit: to repeat it would be to confirm a guess.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
+
+from guard.output.protected import Mark, Protected, Strength
+from guard.output.scan import Found, Scan
+from guard.output.sentences import SentenceEnds
+from guard.policy import OnHit
+from guard.types import Conversation, Release, Watch
+
+# A word, so that what stands around a mask is not read as one span.
+MASK = "[redacted]"
+_ENDING: tuple[OnHit, ...] = ("replace", "cut")  # the first of them that some topic asks for
+
+
+class GuardedOutput:
+    """An `Output`: guards the answers to one conversation, in which the topics `asked` are alive."""
+
+    def __init__(self, protected: Protected, conversation: Conversation, *, asked: Collection[str], refusal: str) -> None:
+        self.protected = protected
+        self.asked = protected.topics & frozenset(asked)
+        self.refusal = refusal
+        self._conversation = conversation
+
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """Names that the caller wrote."""
+        return self.protected.named_in(self._conversation)
+
+    def watch(self) -> Watch:
+        """A fresh watch for one text."""
+        return TextWatch(self)
+
+    def counts(self, found: Found, alive: Collection[str]) -> list[Mark]:
+        """The marks for which a find is a hit."""
+        return [
+            mark
+            for mark in self.protected.marks[found.key]
+            if mark.strength >= self._least(mark.topic, alive) and not (mark.name and found.key in self.given)
+        ]
+
+    def _least(self, topic: str, alive: Collection[str]) -> Strength:
+        if topic in self.asked:
+            return Strength.FAINT
+        return Strength.WEAK if topic in alive else Strength.STRONG
+
+
+class TextWatch:
+    """A `Watch`. Places are counted in characters of the whole text."""
+
+    def __init__(self, output: GuardedOutput) -> None:
+        self._output = output
+        self._scan = Scan(output.protected.all if output.asked else output.protected.telling)
+        self._text = ""  # what has not left yet
+        self._start = 0  # where it stands
+        self._founds: deque[Found] = deque()
+        self._named: set[str] = set()
+        self._alive_from: int | None = 0 if output.asked else None
+        self._sentences: SentenceEnds | None = None
+        self._ends: deque[int] = deque()
+        self._masked = 0  # how far the last mask reaches
+        self._spoken = False
+        self._ended = False
+
+    def feed(self, text: str) -> Release:
+        """Take the next characters of the model; returns what may leave."""
+        return self._advance(self._scan.feed(text), text, final=False)
+
+    def finish(self) -> Release:
+        """No more will come; returns the rest."""
+        return self._advance(self._scan.finish(), "", final=True)
+
+    def _advance(self, founds: Iterator[Found], text: str, *, final: bool) -> Release:
+        if self._ended:
+            return Release("", ended=True)
+        self._text += text
+        for found in founds:
+            self._founds.append(found)
+            if self._alive_from is None:
+                self._alive_from = found.end
+                self._scan.spans = self._output.protected.all
+        left = ""
+        for end in self._stretches(text, final=final):
+            left += self._judge(end, spoken=self._spoken or bool(left.strip()))
+            if self._ended:
+                break
+        self._spoken = self._spoken or bool(left.strip())
+        return Release(left, self._ended)
+
+    def _stretches(self, text: str, *, final: bool) -> Iterator[int]:
+        """The ends of what may be judged now, in order."""
+        decided, alive = self._scan.decided, self._alive_from
+        quiet = decided if alive is None else min(decided, alive)
+        if quiet > self._start:
+            yield quiet
+        if alive is None:
+            return
+        if self._sentences is None:
+            self._sentences = SentenceEnds(alive)
+            text = self._text[alive - self._start :]
+        self._ends.extend(self._sentences.feed(text))
+        while self._ends and self._ends[0] <= decided:
+            if (end := self._ends.popleft()) > self._start:
+                yield end
+        if final and self._start < self._scan.length:
+            yield self._scan.length
+
+    def _judge(self, end: int, *, spoken: bool) -> str:
+        """What may leave of the text up to `end`."""
+        founds: list[Found] = []
+        while self._founds and self._founds[0].start < end:
+            founds.append(self._founds.popleft())
+        sentence = self._alive_from is not None and self._start >= self._alive_from
+        up = {mark.topic for f in founds for mark in self._output.protected.marks[f.key] if mark.telling}
+        self._named |= up
+        judged = [(f, self._output.counts(f, self._named if sentence else ())) for f in founds]
+        hits = [(found, self._action(marks)) for found, marks in judged if marks]
+        last = next(((found, action) for found, action in hits if action in _ENDING), None)
+        if last is None:
+            return self._leave(end, [found for found, _ in hits])
+        self._ended = True
+        # Of a sentence not even the beginning leaves: it would tell what was about to be said.
+        before = [found for found, _ in hits if found.start < last[0].start]
+        left = "" if sentence else self._leave(last[0].start, before)
+        return left if last[1] == "cut" or spoken or left.strip() else self._output.refusal
+
+    def _action(self, marks: Sequence[Mark]) -> OnHit:
+        asked = {self._output.protected.on_hit[mark.topic] for mark in marks}
+        return next((action for action in _ENDING if action in asked), "redact")
+
+    def _leave(self, end: int, hidden: Sequence[Found]) -> str:
+        """The text up to `end` with one mask for every run of overlapping finds."""
+        parts: list[str] = []
+        place = max(self._start, self._masked)
+        for found in hidden:
+            if found.start >= self._masked:
+                parts += (self._slice(place, found.start), MASK)
+            self._masked = max(self._masked, found.end)
+            place = max(place, self._masked)
+        parts.append(self._slice(place, end))
+        self._text = self._text[end - self._start :]
+        self._start = end
+        return "".join(parts)
+
+    def _slice(self, start: int, end: int) -> str:
+        return self._text[max(0, start - self._start) : max(0, end - self._start)]

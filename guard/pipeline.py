@@ -1,6 +1,8 @@
-"""detect, decide, act: a conversation in, a plan out."""
+"""detect, decide, act: a conversation in, a plan out, with the guard of what will be answered."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from guard.act.corrupt import Corrupter
 from guard.act.prefix import guardrail, moved, with_system
@@ -8,18 +10,27 @@ from guard.act.refuse import DECLINE, refusal
 from guard.conversation import without
 from guard.decide import Clear, Deny, decide
 from guard.errors import ConfigError
+from guard.output.protected import Protected
+from guard.output.watch import GuardedOutput
 from guard.policy import CorruptAction, Policy
 from guard.secret import load_secret
-from guard.types import Ask, Conversation, Corrupt, Detector, Pass, Plan, Refuse
+from guard.types import Ask, Conversation, Corrupt, Detection, Detector, Output, Pass, Plan, Refuse
 
 
 class Pipeline:
     """The guard's whole way, without HTTP and without an engine. Safe to share between threads."""
 
     def __init__(
-        self, policy: Policy, detector: Detector, corrupter: Corrupter | None, *, secret: bytes | None = None
+        self,
+        policy: Policy,
+        detector: Detector,
+        corrupter: Corrupter | None,
+        protected: Protected | None = None,
+        *,
+        secret: bytes | None = None,
     ) -> None:
-        """`secret` chooses among refusals; left out, it is the installation's own.
+        """Without anything `protected` answers are not looked at. `secret` chooses among refusals; left out, it is the
+        installation's own.
 
         Raises:
             ConfigError: a topic asks for corruption and there is no corrupter.
@@ -29,6 +40,7 @@ class Pipeline:
         self._policy = policy
         self._detector = detector
         self._corrupter = corrupter
+        self._protected = protected
         self._secret = load_secret() if secret is None else secret
 
     def plan(self, conversation: Conversation) -> Plan:
@@ -39,21 +51,28 @@ class Pipeline:
             EngineError: the prompt had to be corrupted and could not be; the request must not be served.
             RequestError: the model's chat template refuses the order of turns.
         """
-        decision = decide(self._detector.detect(conversation), self._policy)
+        detections = self._detector.detect(conversation)
+        decision = decide(detections, self._policy)
         text = refusal(conversation, secret=self._secret)
+        output = self._output(conversation, detections, text)
         if isinstance(decision, Clear):
             # The subject has changed; what the model is not to know it must not read in the history either.
             gone = self._detector.stale(conversation)
-            return Ask(without(conversation, gone), text) if gone else Pass()
+            return Ask(without(conversation, gone), text, output) if gone else Pass(output)
         if isinstance(decision, Deny):
-            return Ask(DECLINE, text) if decision.own else Refuse(text)
+            return Ask(DECLINE, text, output) if decision.own else Refuse(text)
         asked, targets = conversation, decision.corrupted
         if decision.prefixed:
             asked = with_system(conversation, guardrail(decision.prefixed))
             added = len(asked.messages) - len(conversation.messages)
             targets = tuple((moved(detection, added), action) for detection, action in targets)
         if not targets:
-            return Ask(asked, text)
+            return Ask(asked, text, output)
         if self._corrupter is None:
             return Refuse(text)
-        return Corrupt(self._corrupter.corrupt(asked, targets), text)
+        return Corrupt(self._corrupter.corrupt(asked, targets), text, output)
+
+    def _output(self, conversation: Conversation, alive: Sequence[Detection], text: str) -> Output | None:
+        if self._protected is None or not self._protected.marks:
+            return None
+        return GuardedOutput(self._protected, conversation, asked=[found.topic for found in alive], refusal=text)

@@ -76,7 +76,9 @@ class OutputRule(_Strict):
     @model_validator(mode="after")
     def _meant(self) -> OutputRule:
         if self.on_hit == "none" and self.protect:
-            raise ValueError("with `on_hit: none` nothing is protected; remove `protect`, or take cut, redact or replace")
+            raise ValueError(
+                "with `on_hit: none` nothing is protected; remove `protect`, or take cut, redact or replace"
+            )
         return self
 
 

@@ -8,9 +8,11 @@ from fastapi import FastAPI
 
 from classifiers.detector import load_detector
 from classifiers.fit import ensure_artifact
+from classifiers.protect import learn_protected
 from guard.act.corrupt import Corrupter
 from guard.embeds import EmbeddingTable
 from guard.errors import ConfigError
+from guard.output.protected import Protected
 from guard.pipeline import Pipeline
 from guard.policy import CorruptAction, Policy
 from guard.prompt import Renderer
@@ -33,17 +35,20 @@ class Parts:
     detector: Detector
     text: ModelText
     corrupter: Corrupter | None
+    protected: Protected
 
 
 def make_parts(settings: Settings, policy: Policy) -> Parts:
-    """Fit or load the classifier and read the checkpoint's tokenizer and embeddings.
+    """Fit or load the classifier, learn what is protected in answers, and read the checkpoint's tokenizer and embeddings.
 
     Raises:
         ArtifactError: the artifact is damaged or made for something else.
-        ConfigError: an action asks for more dimensions than the model's embeddings have.
+        ConfigError: an action asks for more dimensions than the model's embeddings have, or what the policy protects
+            is retained as well.
         EngineError: the checkpoint lacks what the policy needs.
     """
     secret = load_secret()
+    protected = learn_protected(policy)
     artifact = ensure_artifact(policy, secret=secret, out=settings.artifact)
     detector = load_detector(artifact, policy=policy, secret=secret)
     text = ModelText.from_checkpoint(settings.model)
@@ -52,7 +57,7 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
         table = EmbeddingTable.from_checkpoint(settings.model)
         _check_dimensions(policy, table.hidden)
         corrupter = Corrupter(Renderer(text.tokenizer), table, secret=secret)
-    return Parts(policy, detector, text, corrupter)
+    return Parts(policy, detector, text, corrupter, protected)
 
 
 def _check_dimensions(policy: Policy, hidden: int) -> None:
@@ -76,7 +81,7 @@ async def make_app(settings: Settings, parts: Parts, upstream: Upstream) -> tupl
         await prove_embeds(upstream, facts, parts.corrupter)
     guard = Guard(
         ReverseProxy(upstream),
-        planner=Pipeline(parts.policy, parts.detector, parts.corrupter),
+        planner=Pipeline(parts.policy, parts.detector, parts.corrupter, parts.protected),
         dialects=[ChatDialect(facts.name, facts.context, parts.text, facts.shape)],
         max_body=settings.max_body,
         plan_timeout=settings.plan_timeout,

@@ -10,7 +10,25 @@ from eval.bench.stream_oracle import Case, Rule, words_of
 # Few and alike, so that spans begin, break off, nest and overlap all the time.
 _WORDS = ("mira", "mir", "tol", "vane", "port", "vale", "a", "an", "1972", "19", "die", "strasse", "\u0439\u043e\u0434")
 _LONE = ("\u6771", "\u4eac", "\uac01")
-_BREAKS = (" ", " ", " ", "  ", ", ", ". ", ".\n", "! ", "-", "'", "\n", "\u00a0", "\u3002", '." ', "_", " (", "\u2026 ")
+_BREAKS = (
+    " ",
+    " ",
+    " ",
+    "  ",
+    ", ",
+    ". ",
+    ".\n",
+    "! ",
+    "-",
+    "'",
+    "\n",
+    "\u00a0",
+    "\u3002",
+    '." ',
+    "_",
+    " (",
+    "\u2026 ",
+)
 _UNSEEN = ("\u200b", "\u0301", "\u0306", "\u00ad", "\u2060", "\ufe0f")
 _TOPICS = ("one", "two")
 _ACTIONS = ("cut", "redact", "redact", "replace")

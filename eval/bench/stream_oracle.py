@@ -104,13 +104,15 @@ def expected(case: Case, text: str, *, final: bool) -> Expected:
     for begin, end in borders:
         inside = [match for match in matches if begin <= match[0] < end]
         sentence = begin >= (len(text) + 1 if alive_from is None else alive_from)
-        named |= {rule.topic for _, _, rule in inside if rule.name or rule.strength == 3}
+        named |= {rule.topic for _, _, rule in inside if _telling(rule)}
         hits: list[tuple[int, int, set[str]]] = []
         for start, stop, _ in inside:
             at_once = {
                 case.on_hit[rule.topic]
                 for s, e, rule in inside
-                if (s, e) == (start, stop) and rule not in given and rule.strength >= _needed(case, rule, named, sentence)
+                if (s, e) == (start, stop)
+                and rule not in given
+                and rule.strength >= _needed(case, rule, named, sentence)
             }
             if at_once and (start, stop, at_once) not in hits:
                 hits.append((start, stop, at_once))
@@ -120,8 +122,13 @@ def expected(case: Case, text: str, *, final: bool) -> Expected:
             continue
         hidden += [] if sentence else [(start, stop) for start, stop, _ in hits if start < ending[0]]
         left = _masked(text, begin if sentence else ending[0], hidden)
-        return Expected(case.refusal if "replace" in ending[2] and not left.strip() else left, True)
+        return Expected(left + case.refusal if "replace" in ending[2] and not left.strip() else left, True)
     return Expected(_masked(text, borders[-1][1] if borders else 0, hidden), False)
+
+
+def _telling(rule: Rule) -> bool:
+    """Whether it brings its topic up."""
+    return rule.strength == 3 or (rule.name and rule.strength == 2)
 
 
 def _needed(case: Case, rule: Rule, named: set[str], sentence: bool) -> int:
@@ -137,7 +144,7 @@ def _matches(
     alive_from = 0 if case.asked else None
     found: list[tuple[int, int, Rule]] = []
     for place, word in enumerate(words):
-        rules = [rule for rule in case.rules if alive_from is not None or rule.name or rule.strength == 3]
+        rules = [rule for rule in case.rules if alive_from is not None or _telling(rule)]
         # A span that one topic knows well is looked for in full, whatever it is to others.
         known = {rule.words for rule in rules}
         rest = [w.text for w in words[place:]]

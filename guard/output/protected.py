@@ -17,7 +17,7 @@ class Strength(IntEnum):
     """When a span counts."""
 
     FAINT = 1
-    """Where the prompt asked about the topic: retain examples state it together with the topic's name."""
+    """Where the prompt asked about the topic: such as what retain examples state together with the topic's name."""
     WEAK = 2
     """Where the topic is alive: the prompt asked about it, or the answer has named it."""
     STRONG = 3
@@ -26,7 +26,10 @@ class Strength(IntEnum):
 
 @dataclass(frozen=True)
 class Mark:
-    """What a span is to one topic; a `name` is what the topic goes by, so whoever gave it may read it again."""
+    """What a span is to one topic; a `name` is what the topic goes by, so whoever gave it may read it again.
+
+    A faint name is part of one.
+    """
 
     topic: str
     strength: Strength
@@ -35,7 +38,7 @@ class Mark:
     @property
     def telling(self) -> bool:
         """Whether the span brings the topic up."""
-        return self.name or self.strength is Strength.STRONG
+        return self.strength is Strength.STRONG or (self.name and self.strength is Strength.WEAK)
 
 
 class Protected:

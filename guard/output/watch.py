@@ -28,7 +28,9 @@ _ENDING: tuple[OnHit, ...] = ("replace", "cut")  # the first of them that some t
 class GuardedOutput:
     """An `Output`: guards the answers to one conversation, in which the topics `asked` are alive."""
 
-    def __init__(self, protected: Protected, conversation: Conversation, *, asked: Collection[str], refusal: str) -> None:
+    def __init__(
+        self, protected: Protected, conversation: Conversation, *, asked: Collection[str], refusal: str
+    ) -> None:
         self.protected = protected
         self.asked = protected.topics & frozenset(asked)
         self.refusal = refusal
@@ -134,7 +136,7 @@ class TextWatch:
         # Of a sentence not even the beginning leaves: it would tell what was about to be said.
         before = [found for found, _ in hits if found.start < last[0].start]
         left = "" if sentence else self._leave(last[0].start, before)
-        return left if last[1] == "cut" or spoken or left.strip() else self._output.refusal
+        return left if last[1] == "cut" or spoken or left.strip() else left + self._output.refusal
 
     def _action(self, marks: Sequence[Mark]) -> OnHit:
         asked = {self._output.protected.on_hit[mark.topic] for mark in marks}

@@ -10,7 +10,10 @@ from pathlib import Path
 from classifiers.words import keywords, names
 from guard.output.letters import key_of
 
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _DAY = r"(?P<day>\d{1,2})(?P<th>st|nd|rd|th)?"
 _YEAR = r",? (?P<year>\d{4})\b"

@@ -39,7 +39,7 @@ class Parts:
 
 
 def make_parts(settings: Settings, policy: Policy) -> Parts:
-    """Fit or load the classifier, learn what is protected in answers, and read the checkpoint's tokenizer and embeddings.
+    """Fit or load the classifier, learn what answers may not say, read the checkpoint's tokenizer and embeddings.
 
     Raises:
         ArtifactError: the artifact is damaged or made for something else.

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 
 from eval.bench.stream_oracle import Case, Rule, words_of
+from guard.policy import OnHit
 
 # Few and alike, so that spans begin, break off, nest and overlap all the time.
 _WORDS = ("mira", "mir", "tol", "vane", "port", "vale", "a", "an", "1972", "19", "die", "strasse", "\u0439\u043e\u0434")
@@ -31,7 +32,7 @@ _BREAKS = (
 )
 _UNSEEN = ("\u200b", "\u0301", "\u0306", "\u00ad", "\u2060", "\ufe0f")
 _TOPICS = ("one", "two")
-_ACTIONS = ("cut", "redact", "redact", "replace")
+_ACTIONS: tuple[OnHit, ...] = ("cut", "redact", "redact", "replace")
 _CHOICES = (1, 1, 2, 3)
 
 

@@ -13,8 +13,7 @@ from guard.types import Output, Watch
 def guard_of(case: Case) -> Output:
     """The guard that a case describes."""
     marked = ((" ".join(rule.words), Mark(rule.topic, Strength(rule.strength), rule.name)) for rule in case.rules)
-    protected = Protected(marked, {topic: action for topic, action in case.on_hit.items()})  # type: ignore[misc]
-    return GuardedOutput(protected, single(case.prompt), asked=case.asked, refusal=case.refusal)
+    return GuardedOutput(Protected(marked, case.on_hit), single(case.prompt), asked=case.asked, refusal=case.refusal)
 
 
 def fault(draw: Draw) -> str | None:

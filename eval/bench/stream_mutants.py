@@ -9,12 +9,12 @@ from unittest.mock import patch
 
 import guard.output.scan as scan_module
 import guard.output.watch as watch_module
+from guard.output.letters import BREAK, letters
 from guard.output.protected import Protected, Strength
 from guard.output.scan import Found, Scan, Spans
 from guard.output.sentences import SentenceEnds
 from guard.output.watch import GuardedOutput, TextWatch
 
-_letters = scan_module.letters
 _feed, _decide, _at, _least, _leave = (
     Scan.feed,
     Scan._decide,
@@ -39,7 +39,7 @@ def _longest_only(self: Spans, text: str) -> Iterator[str]:
 
 
 def _see_everything(character: str) -> str:
-    return _letters(character) or scan_module.BREAK
+    return letters(character) or BREAK
 
 
 def _weak_always(self: GuardedOutput, topic: str, alive: Collection[str]) -> Strength:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from guard.normalise import normalise
+from guard.policy import OnHit
 
 MASK = "[redacted]"
 # A script's name begins its letters' names; these put no blanks between words.
@@ -44,7 +45,7 @@ class Case:
     """What one request is guarded by."""
 
     rules: tuple[Rule, ...]
-    on_hit: Mapping[str, str]
+    on_hit: Mapping[str, OnHit]
     prompt: str
     asked: frozenset[str]
     refusal: str = "I do not know."

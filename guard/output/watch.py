@@ -95,10 +95,12 @@ class TextWatch:
                 self._scan.spans = self._output.protected.all
         left = ""
         for end in self._stretches(text, final=final):
-            left += self._judge(end, spoken=self._spoken or bool(left.strip()))
-            if self._ended:
+            release = self._judge(end)
+            left += release.text
+            self._spoken = self._spoken or bool(release.text.strip())
+            if release.ended:
+                self._ended = True
                 break
-        self._spoken = self._spoken or bool(left.strip())
         return Release(left, self._ended)
 
     def _stretches(self, text: str, *, final: bool) -> Iterator[int]:
@@ -119,7 +121,7 @@ class TextWatch:
         if final and self._start < self._scan.length:
             yield self._scan.length
 
-    def _judge(self, end: int, *, spoken: bool) -> str:
+    def _judge(self, end: int) -> Release:
         """What may leave of the text up to `end`."""
         founds: list[Found] = []
         while self._founds and self._founds[0].start < end:
@@ -129,14 +131,14 @@ class TextWatch:
         self._named |= up
         judged = [(f, self._output.counts(f, self._named if sentence else ())) for f in founds]
         hits = [(found, self._action(marks)) for found, marks in judged if marks]
-        last = next(((found, action) for found, action in hits if action in _ENDING), None)
-        if last is None:
-            return self._leave(end, [found for found, _ in hits])
-        self._ended = True
+        ending = next(((found, action) for found, action in hits if action in _ENDING), None)
+        if ending is None:
+            return Release(self._leave(end, [found for found, _ in hits]))
         # Of a sentence not even the beginning leaves: it would tell what was about to be said.
-        before = [found for found, _ in hits if found.start < last[0].start]
-        left = "" if sentence else self._leave(last[0].start, before)
-        return left if last[1] == "cut" or spoken or left.strip() else left + self._output.refusal
+        before = [found for found, _ in hits if found.start < ending[0].start]
+        left = "" if sentence else self._leave(ending[0].start, before)
+        silent = not self._spoken and not left.strip()
+        return Release(left + self._output.refusal if ending[1] == "replace" and silent else left, ended=True)
 
     def _action(self, marks: Sequence[Mark]) -> OnHit:
         asked = {self._output.protected.on_hit[mark.topic] for mark in marks}

@@ -51,19 +51,18 @@ def facts(answer: str, ordinary: frozenset[str]) -> set[str]:
 
 
 def small_words(texts: Iterable[str]) -> frozenset[str]:
-    """Words that some text writes small."""
-    return frozenset(word for text in texts for word in _SMALL.findall(text) if word.islower())
+    """Words that some text writes small; a text without a capital, as people type them, tells nothing."""
+    written = (text for text in texts if text != text.lower())
+    return frozenset(word for text in written for word in _SMALL.findall(text) if word.islower())
 
 
 def rare(key: str) -> bool:
-    """Whether some word is neither common English nor widely known: the packaged encoder's vocabulary lacks it.
+    """Whether no word but the shortest is common English or widely known: the packaged encoder's vocabulary lacks them.
 
     Of other scripts than Latin it cannot tell, and says no.
     """
-    return any(
-        word.isascii() and word.isalpha() and len(word) >= _RARE_LETTERS and word not in _vocabulary()
-        for word in key.split()
-    )
+    words = [word for word in key.split() if len(word) >= _RARE_LETTERS]
+    return bool(words) and all(word.isascii() and word.isalpha() and word not in _vocabulary() for word in words)
 
 
 def _date_forms(date: re.Match[str]) -> Iterator[str]:

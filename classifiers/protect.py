@@ -1,6 +1,6 @@
 """Learns what of a policy's topics is protected in answers, and how strongly.
 
-Strong, so counted in every answer: the topic's names, what the policy protects, names of several words of which one is
+Strong, so counted in every answer: the topic's names, what the policy protects, names of several words that are all
 rare, and eight words in a row of an answer that hold such a fact. What a retain example or a general question says is
 weak at most, and so are single words, numbers, dates and names made of common words, which anybody's answer may hold:
 they count where the topic is alive. What a retain example says together with the topic's name is faint: it counts

@@ -10,7 +10,7 @@ from eval.bench.stream_oracle import words_of
 from guard.output.letters import key_of
 from guard.output.scan import Scan, Spans
 
-SPANS = ("mira tolvane", "mira", "tolvane s map", "port vale", "o hara", "1972", "die strasse", "иод", "東 京")  # noqa: RUF001
+SPANS = ("mira tolvane", "mira", "tolvane s map", "port vale", "o hara", "1972", "die strasse", "иод", "東 京")
 LETTERS = "abdeilmnortvMTVOpP '’.,-1972\u200b\u0301\u0306иЙйßéＭ\u00a0\n_東京각"  # noqa: RUF001
 
 

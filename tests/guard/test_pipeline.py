@@ -5,6 +5,7 @@ from guard.act.corrupt import Corrupter
 from guard.act.refuse import DECLINE, PHRASINGS, refusal
 from guard.conversation import single
 from guard.errors import ConfigError, DetectorError
+from guard.output.protected import Mark, Protected, Strength
 from guard.pipeline import Pipeline
 from guard.policy import CorruptAction, Policy, PrefixAction, RefuseAction, Topic
 from guard.types import Ask, Conversation, Corrupt, Detection, Message, Pass, Refuse, Span
@@ -122,6 +123,26 @@ def test_a_refusal_in_the_models_own_words_shows_it_nothing(policy, pipeline):
     assert isinstance(plan, Ask)
     assert plan.conversation == DECLINE
     assert plan.refusal in PHRASINGS
+
+
+def test_answers_are_guarded_on_every_way_that_asks_the_model(policy, pipeline):
+    protected = Protected(
+        [("mira tolvane", Mark("blurred", Strength.STRONG)), ("port selby", Mark("blurred", Strength.WEAK))],
+        {"blurred": "replace"},
+    )
+    own = RefuseAction(kind="refuse", words="own")
+    topics = (policy.topics[0], policy.topics[1].model_copy(update={"actions": (own,)}), policy.topics[2])
+    asking = policy.model_copy(update={"topics": topics})
+    guarded = Pipeline(asking, WordDetector(), pipeline._corrupter, protected, secret=SECRET)
+    plans = {q: guarded.plan(single(q)) for q in ("What is a map?", "Where was Mira born?", "Who is Ida?", "And Oren?")}
+    assert [type(plan) for plan in plans.values()] == [Pass, Corrupt, Ask, Ask]
+    for question, plan in plans.items():
+        assert plan.output.watch().feed("Mira Tolvane. ").text in PHRASINGS
+        weak = plan.output.watch().feed("Port Selby. ")
+        assert weak.ended == ("Mira" in question)
+    assert Pipeline(asking, WordDetector(), pipeline._corrupter, Protected([], {}), secret=SECRET).plan(
+        single("What is a map?")
+    ) == Pass(None)
 
 
 def test_a_detector_that_fails_is_never_a_pass(pipeline):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from guard.errors import ConfigError
-from guard.policy import CorruptAction, RefuseAction, load_policy, one_topic
+from guard.policy import CorruptAction, OutputRule, RefuseAction, load_policy, one_topic
 
 GOOD = """\
 version: 1
@@ -32,6 +32,7 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
     assert first.actions == (CorruptAction(kind="corrupt", function="sign_flip"),)
     assert second.actions == (RefuseAction(kind="refuse"),)
     assert policy.false_flag_rate == 0.01
+    assert first.output == OutputRule(on_hit="cut", protect=())
     assert policy.topic("other") is second
     assert policy.topic("nobody") is None
 
@@ -67,6 +68,12 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
         ("{kind: refuse}", "[{kind: refuse}, {kind: prefix}]", 7, "no other action can stand beside it"),
         ("{kind: refuse}", "[{kind: prefix}, {kind: prefix}]", 7, "two actions are of one kind"),
         ("{kind: refuse}", "[{kind: prefix}, {kind: refuse, word: own}]", 7, "the keys here are kind, words"),
+        ("{kind: refuse}", "{kind: refuse}, output: {on_hitt: cut}", 7, "the keys here are on_hit, protect"),
+        ("{kind: refuse}", "{kind: refuse}, output: {on_hit: hide}", 7, "'cut', 'redact', 'replace' or 'none'"),
+        ("{kind: refuse}", "{kind: refuse}, output: off", 7, "'topics[1].output' is a mapping: write {on_hit: cut}"),
+        ("{kind: refuse}", "{kind: refuse}, output: {protect: x}", 7, "must be a list: write [one, another]"),
+        ("{kind: refuse}", '{kind: refuse}, output: {protect: ["?!"]}', 7, "'?!' has no word that could be protected"),
+        ("{kind: refuse}", "{kind: refuse}, output: {on_hit: none, protect: [x]}", 7, "nothing is protected; remove"),
         ('["Mira Tolvane"]', "Mira Tolvane", 5, "must be a list: write [one, another]"),
         ("name: other", "name: MIRA-tolvane", 7, "already listed"),
         ("version: 1", "version: [1", 2, "not valid YAML"),

@@ -106,7 +106,7 @@ def expected(case: Case, text: str, *, final: bool) -> Expected:
         inside = [match for match in matches if begin <= match[0] < end]
         sentence = begin >= (len(text) + 1 if alive_from is None else alive_from)
         named |= {rule.topic for _, _, rule in inside if _telling(rule)}
-        hits: list[tuple[int, int, set[str]]] = []
+        hits: list[tuple[int, int, set[OnHit]]] = []
         for start, stop, _ in inside:
             at_once = {
                 case.on_hit[rule.topic]

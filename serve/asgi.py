@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from guard.errors import DetectorError, LetheError, RequestError
 from guard.types import Ask, Conversation, Corrupt, Pass, Plan, Refuse
-from serve.dialects.base import AnswerWriter, Dialect, Request
+from serve.dialects.base import Dialect, Request
+from serve.release import Releasing
 from serve.replies import send_body, send_error, send_stream
-from serve.sse import Decoder, encode
+from serve.rewrite import Rewriting
 
 _COMPLETIONS = "/v1/completions"
 _log = logging.getLogger(__name__)
@@ -64,16 +65,20 @@ class Guard:
         plan = await self._plan(request.conversation)
         if isinstance(plan, Refuse):
             await _refuse(request, plan.text, send)
-        elif isinstance(plan, Pass):
-            await self._app(_at(scope, dialect.path), _Replay(request.clean_body(), receive), send)
+            return
+        app, path = self._app, dialect.path
+        if isinstance(plan, Pass):
+            body = request.clean_body()
         else:
             prompt, tokens = await asyncio.to_thread(_changed, plan, request)
             if not await asyncio.to_thread(request.has_room, tokens):
                 await _refuse(request, plan.refusal, send)
                 return
             body = await asyncio.to_thread(request.changed_body, prompt, tokens)
-            rewriter = _Rewriter(await asyncio.to_thread(request.writer), send)
-            await self._app(_at(scope, _COMPLETIONS), _Replay(body, receive), rewriter)
+            app, path = Rewriting(app, await asyncio.to_thread(request.writer)), _COMPLETIONS
+        if plan.output is not None:
+            app = Releasing(app, request.gate(plan.output))
+        await app(_at(scope, path), _Replay(body, receive), send)
 
     def _dialect_for(self, scope: Scope) -> Dialect:
         path, method = scope["path"], scope["method"]
@@ -133,52 +138,6 @@ class _Replay:
             return await self._receive()
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
-
-
-class _Rewriter:
-    """Takes the inner app's completion and sends the dialect's answer; errors go through as they are."""
-
-    def __init__(self, writer: AnswerWriter, send: Send) -> None:
-        self._writer = writer
-        self._send = send
-        self._start: Message = {}
-        self._body = bytearray()
-        self._events: Decoder | None = None
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
-            if self._kind.startswith(b"text/event-stream"):
-                self._events = Decoder()
-                await self._send(message)
-        elif message["type"] == "http.response.body":
-            await (self._pass_whole if self._events is None else self._pass_events)(message)
-
-    @property
-    def _kind(self) -> bytes:
-        headers: dict[bytes, bytes] = dict(self._start["headers"])
-        return headers.get(b"content-type", b"application/json")
-
-    async def _pass_whole(self, message: Message) -> None:
-        self._body += message.get("body", b"")
-        if message.get("more_body", False):
-            return
-        status, body = self._start["status"], bytes(self._body)
-        if status == 200:
-            await send_body(self._send, status, self._writer.whole(body))
-        elif b"embed" in body or b"prompt" in body:
-            # An error that speaks of the prompt would tell how it was sent.
-            await send_error(self._send, RequestError(502, "the model server failed", code="upstream_failed"))
-        else:
-            await send_body(self._send, status, body, self._kind.decode("latin-1"))
-
-    async def _pass_events(self, message: Message) -> None:
-        assert self._events is not None
-        read = self._events.feed(message.get("body", b""))
-        made = b"".join(encode(event) for data in read for event in self._writer.event(data))
-        more = message.get("more_body", False)
-        if made or not more:
-            await self._send({"type": "http.response.body", "body": made, "more_body": more})
 
 
 def encode_embeds(embeds: torch.Tensor) -> str:

@@ -60,6 +60,8 @@ class ModelText:
 
     def pieces(self, text: str) -> list[str]:
         """`text` cut where its tokens end; a piece may be empty where a character spans several tokens."""
+        if not text:
+            return []
         offsets = self._backend.encode(text, add_special_tokens=False).offsets
         ends = [end for _, end in offsets[:-1]] + [len(text)]
         return [text[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]

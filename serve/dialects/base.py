@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from guard.types import Conversation
+from guard.types import Conversation, Output
 
 
 class AnswerWriter(Protocol):
@@ -17,6 +17,42 @@ class AnswerWriter(Protocol):
 
     def event(self, data: str) -> list[str]:
         """Rewrite the data of one streamed event as none, one or more events."""
+        ...
+
+
+class Gate(Protocol):
+    """Lets out, of one answer in the dialect's form, what the watches of an output guard release.
+
+    Besides what is named below, every method raises what a watch raises.
+    """
+
+    @property
+    def over(self) -> bool:
+        """Whether the guard ended the answer: it is complete, whatever the model server would still write."""
+        ...
+
+    def whole(self, body: bytes) -> bytes:
+        """What may leave of a whole answer: the very bytes, where nothing had to be changed.
+
+        Raises:
+            EngineError: the answer is not of the form that is known, or holds text that no watch reads.
+        """
+        ...
+
+    def event(self, data: str) -> list[str]:
+        """What may leave once this event of a stream is read: none, one or more events.
+
+        Raises:
+            EngineError: as for `whole`, or the stream tells of an error.
+        """
+        ...
+
+    def end(self) -> None:
+        """The model server's stream is at its end.
+
+        Raises:
+            EngineError: the answer is not.
+        """
         ...
 
 
@@ -59,6 +95,10 @@ class Request(Protocol):
 
     def writer(self) -> AnswerWriter:
         """A fresh writer for the completion that answers `changed_body`."""
+        ...
+
+    def gate(self, output: Output) -> Gate:
+        """A fresh gate for the answer to this request, in the dialect's form."""
         ...
 
     def refusal(self, text: str) -> bytes:

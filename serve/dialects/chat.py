@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from guard.errors import RequestError
-from guard.types import Conversation, Message
-from serve.dialects.chat_answer import ChatShape, ChatWriter, refuse_events, refuse_whole
+from guard.types import Conversation, Message, Output
+from serve.dialects.chat_answer import ChatShape, ChatWriter, Said, refuse_events, refuse_whole
+from serve.dialects.chat_gate import ChatGate
 from serve.dialects.chat_schema import ChatBody, parse
 from serve.model_text import ModelText
 from serve.replies import dump
@@ -61,6 +62,7 @@ class ChatRequest:
         self._body = body
         self._dialect = dialect
         self.stream = bool(body.stream)
+        self.n = body.n or 1
         # "developer" is OpenAI's newer word for "system"; templates know the older.
         roles = {"developer": "system"}
         self.conversation = Conversation(
@@ -108,8 +110,8 @@ class ChatRequest:
         return ChatWriter(
             self._dialect.shape,
             body.model,
-            body.n or 1,
-            tells_usage=self._tells_usage,
+            self.n,
+            tells_usage=self.tells_usage,
             prompt_tokens=self._own_tokens,
         )
 
@@ -118,34 +120,37 @@ class ChatRequest:
         return len(self.prompt_ids(self.conversation))
 
     @property
-    def _tells_usage(self) -> bool:
+    def tells_usage(self) -> bool:
+        """Whether a stream is to end with its usage."""
         options = self._body.stream_options
         return options is not None and options.include_usage
 
-    def _said(self, text: str) -> tuple[list[str], str, str | None, int]:
-        """Pieces, finish and stop reason, and completion tokens, as if the model had said `text`."""
+    def gate(self, output: Output) -> ChatGate:
+        """See `serve.dialects.base.Request`."""
+        return ChatGate(output, self)
+
+    def said(self, text: str) -> Said:
+        """`text` within the caller's limits, as if the model had said it."""
         stops = [self._body.stop] if isinstance(self._body.stop, str) else self._body.stop or []
         hits = [(text.index(stop), stop) for stop in stops if stop in text]
         at, stopped = min(hits, default=(len(text), None))
         pieces = self._dialect.text.pieces(text[:at])
         if self.max_tokens is not None and len(pieces) >= self.max_tokens:
-            return pieces[: self.max_tokens], "length", None, self.max_tokens
+            return Said(pieces[: self.max_tokens], "length", None, self.max_tokens)
         # The end-of-turn token counts.
-        return pieces, "stop", stopped, len(pieces) + 1
+        return Said(pieces, "stop", stopped, len(pieces) + 1)
 
-    def _usage(self, completion: int) -> dict[str, int]:
+    def usage(self, tokens: int) -> dict[str, int]:
+        """The usage of an answer of so many tokens in all its choices."""
         prompt = self._own_tokens
-        total = completion * (self._body.n or 1)
-        return {"prompt_tokens": prompt, "total_tokens": prompt + total, "completion_tokens": total}
+        return {"prompt_tokens": prompt, "total_tokens": prompt + tokens, "completion_tokens": tokens}
 
     def refusal(self, text: str) -> bytes:
         """A whole answer that says `text`, within the caller's limits."""
-        pieces, finish, stop, count = self._said(text)
-        writer = self.writer()
-        return refuse_whole(writer, "".join(pieces), finish, stop, self._usage(count))
+        said = self.said(text)
+        return refuse_whole(self.writer(), said, self.usage(said.tokens * self.n))
 
     def refusal_events(self, text: str) -> list[bytes]:
         """The same as a stream, a token an event."""
-        pieces, finish, stop, count = self._said(text)
-        usage = self._usage(count) if self._tells_usage else None
-        return refuse_events(self.writer(), pieces, finish, stop, usage)
+        said = self.said(text)
+        return refuse_events(self.writer(), said, self.usage(said.tokens * self.n) if self.tells_usage else None)

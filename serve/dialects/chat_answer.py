@@ -7,7 +7,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from guard.errors import EngineError
 from serve.replies import dump
@@ -63,6 +63,15 @@ def _sorted_out(whole: Json, events: list[Json], plain: list[Json]) -> dict[str,
     }
 
 
+class Said(NamedTuple):
+    """A text as one choice of an answer: its pieces (a token each), why it ended, and its length in tokens."""
+
+    pieces: list[str]
+    finish: str
+    stop: str | None
+    tokens: int
+
+
 class ChatWriter:
     """Rewrites one text completion (whole or streamed) as a chat completion, on a prompt of `prompt_tokens`."""
 
@@ -87,8 +96,8 @@ class ChatWriter:
         for choice in choices:
             filled = copy.deepcopy(sample)
             filled["message"]["content"] = choice["text"]
-            made["choices"].append(_ended(filled, choice))
-        made["usage"] = self._told(made["usage"], usage)
+            made["choices"].append(ended(filled, choice))
+        made["usage"] = self.told(made["usage"], usage)
         return dump(made)
 
     def begin(self) -> list[str]:
@@ -105,10 +114,14 @@ class ChatWriter:
     def total(self, usage: Json) -> str:
         """The event that closes a stream with its usage."""
         made = self._from(self._shape.usage)
-        made["usage"] = self._told(made["usage"], usage)
+        made["usage"] = self.told(made["usage"], usage)
         return dump(made).decode()
 
-    def _told(self, sample: Json, usage: Json) -> Json:
+    def continue_from(self, answer: Json) -> None:
+        """Write on in the name (identity, time) of an answer of the server's own."""
+        self._head = {name: answer[name] for name in self._head if name in answer}
+
+    def told(self, sample: Json, usage: Json) -> Json:
         """`usage` with the fields of the sample (which may have more, empty, or fewer), for the caller's own prompt."""
         own = self._prompt_tokens
         told = usage | {"prompt_tokens": own, "total_tokens": own + int(usage.get("completion_tokens") or 0)}
@@ -119,7 +132,7 @@ class ChatWriter:
         made = self._from(sample)
         made["choices"] = made["choices"][:1]
         made["choices"][0]["delta"]["content"] = choice["text"]
-        _ended(made["choices"][0], choice)
+        ended(made["choices"][0], choice)
         return dump(made).decode()
 
     def whole(self, body: bytes) -> bytes:
@@ -141,28 +154,32 @@ class ChatWriter:
         return made
 
 
-def refuse_whole(writer: ChatWriter, text: str, finish: str, stop: str | None, usage: Json) -> bytes:
-    """An answer that says `text` in every choice."""
-    said = {"text": text, "finish_reason": finish, "stop_reason": stop}
-    return writer.answer([{"index": index} | said for index in range(writer.n)], usage)
-
-
-def refuse_events(
-    writer: ChatWriter, pieces: list[str], finish: str, stop: str | None, usage: Json | None
-) -> list[bytes]:
-    """The same as a stream, an event a piece; `usage` None where the caller did not ask for it."""
+def spoken(writer: ChatWriter, index: int, said: Said) -> list[str]:
+    """The events in which one choice says its pieces and ends."""
     # At the limit the last piece carries the finish; otherwise the end-of-turn token does, with no text.
-    spoken = pieces if finish == "length" else [*pieces, ""]
-    events = writer.begin()
-    for place, piece in enumerate(spoken, start=1):
-        end = {"finish_reason": finish, "stop_reason": stop} if place == len(spoken) else {}
-        events += [writer.delta({"index": index, "text": piece} | end) for index in range(writer.n)]
+    texts = said.pieces if said.pieces and said.finish == "length" else [*said.pieces, ""]
+    *events, last = [{"index": index, "text": text} for text in texts]
+    last |= {"finish_reason": said.finish, "stop_reason": said.stop}
+    return [writer.delta(event) for event in [*events, last]]
+
+
+def refuse_whole(writer: ChatWriter, said: Said, usage: Json) -> bytes:
+    """An answer that says the same in every choice."""
+    choice = {"text": "".join(said.pieces), "finish_reason": said.finish, "stop_reason": said.stop}
+    return writer.answer([{"index": index} | choice for index in range(writer.n)], usage)
+
+
+def refuse_events(writer: ChatWriter, said: Said, usage: Json | None) -> list[bytes]:
+    """The same as a stream, an event a piece; `usage` None where the caller did not ask for it."""
+    choices = [spoken(writer, index, said) for index in range(writer.n)]
+    events = [*writer.begin(), *(event for place in zip(*choices, strict=True) for event in place)]
     if usage is not None:
         events.append(writer.total(usage))
     return [encode(event) for event in [*events, "[DONE]"]]
 
 
-def _ended(made: Json, choice: Json) -> Json:
+def ended(made: Json, choice: Json) -> Json:
+    """Put into a made choice which one it is and why it ended."""
     made["index"] = choice["index"]
     made["finish_reason"] = choice.get("finish_reason")
     if "stop_reason" in made:

@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import torch
 from aiohttp import web
 from asking import CLEAN, ask
+from stubs import PATH, Planned, client, misbehaving
 
 from guard.act.corrupt import Corrupter
 from guard.errors import DetectorError, EngineError, RequestError
 from guard.pipeline import Pipeline
 from guard.policy import load_policy
 from guard.types import Conversation, Corrupt, Detection, Pass, Plan
-from serve.app import ModelCard, build_app
 from serve.asgi import Guard, encode_embeds
 from serve.dialects.chat import ChatDialect
-from serve.dialects.chat_answer import ChatShape
-from serve.model_text import ModelText
 from serve.prove import Facts, prove_embeds
 from serve.upstream import ReverseProxy, Upstream
-
-PATH = "/v1/chat/completions"
-
-
-class Planned:
-    """A planner with one plan."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-
-    def plan(self, conversation: Conversation) -> Plan:
-        return self._plan
 
 
 class FailingDetector:
@@ -50,38 +33,6 @@ class FailingDetector:
 
     def stale(self, conversation: Conversation) -> frozenset[int]:
         return frozenset()
-
-
-@pytest.fixture(scope="module")
-def dialect(checkpoint: Path) -> ChatDialect:
-    choice = {"index": 0, "finish_reason": None}
-    event = {"id": "", "choices": [choice | {"delta": {"content": ""}}]}
-    first = {"id": "", "choices": [choice | {"delta": {"role": "assistant", "content": ""}}]}
-    whole = {"id": "", "choices": [choice | {"message": {"content": ""}}], "usage": {"prompt_tokens": 0}}
-    shape = ChatShape(whole, first, event, event, event, {"id": "", "choices": [], "usage": {"prompt_tokens": 0}})
-    return ChatDialect("m", 128, ModelText.from_checkpoint(str(checkpoint)), shape)
-
-
-@asynccontextmanager
-async def client(planner: Any, dialect: ChatDialect, upstream: Upstream) -> AsyncIterator[httpx.AsyncClient]:
-    async with upstream:
-        guard = Guard(ReverseProxy(upstream), planner=planner, dialects=[dialect], max_body=2**20, plan_timeout=1)
-        app = build_app(guard, upstream, ModelCard("m", 0, 128))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
-            yield made
-
-
-@asynccontextmanager
-async def misbehaving(folder: Path, handler: Any) -> AsyncIterator[Upstream]:
-    app = web.Application()
-    app.router.add_post("/{path:.*}", handler)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.UnixSite(runner, str(folder / "s")).start()
-        yield Upstream(uds=folder / "s")
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(

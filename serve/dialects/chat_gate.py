@@ -1,0 +1,211 @@
+"""Lets out of chat completions, whole or streamed, what the watches of an output guard release."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from guard.errors import EngineError
+from guard.types import Output, Release, Watch
+from serve.dialects.chat_answer import ChatWriter, Json, Said, ended, spoken
+from serve.dialects.chat_form import read
+from serve.replies import dump
+
+_DONE = "[DONE]"
+
+
+class Asked(Protocol):
+    """The request that is answered, as far as a gate needs it."""
+
+    @property
+    def n(self) -> int:
+        """How many choices were asked for."""
+        ...
+
+    @property
+    def tells_usage(self) -> bool:
+        """Whether a stream is to end with its usage."""
+        ...
+
+    def writer(self) -> ChatWriter:
+        """A fresh writer of answers."""
+        ...
+
+    def said(self, text: str) -> Said:
+        """`text` within the caller's limits, as if the model had said it."""
+        ...
+
+    def usage(self, tokens: int) -> Json:
+        """The usage of an answer of so many tokens in all."""
+        ...
+
+
+class ChatGate:
+    """A gate for the answer to one chat request; see `serve.dialects.base.Gate`.
+
+    Usage is the model server's own, unless a text was changed: its count would tell how much was withheld. Then the
+    tokens of what was released are counted, as those of a refusal are.
+    """
+
+    def __init__(self, output: Output, asked: Asked) -> None:
+        self._output = output
+        self._asked = asked
+        self._choices: dict[int, _Choice] = {}
+        self._made: ChatWriter | None = None
+        self._done = False
+        self.over = False
+
+    def whole(self, body: bytes) -> bytes:
+        """See `serve.dialects.base.Gate`."""
+        answer = read(body, "message")
+        for choice in answer["choices"]:
+            state = self._choice(choice["index"])
+            if not state.open:
+                raise EngineError("the model server's answer has a choice twice")
+            release = state.take(choice["message"].get("content") or "", last=True)
+            if release.ended:
+                said = self._asked.said(release.text)
+                choice["message"]["content"] = "".join(said.pieces)
+                ended(choice, {"index": choice["index"], "finish_reason": said.finish, "stop_reason": said.stop})
+            elif state.changed:
+                choice["message"]["content"] = release.text
+        if not self._changed:
+            return body
+        answer["usage"] = self._writer(answer).told(answer["usage"], self._usage())
+        if "metrics" in answer:
+            answer["metrics"] = None  # times, and by them tokens
+        return dump(answer)
+
+    def event(self, data: str) -> list[str]:
+        """See `serve.dialects.base.Gate`."""
+        if self.over or self._done:
+            return []
+        if data == _DONE:
+            self._done = True
+            self.end()
+            return [data]
+        answer = read(data, "delta")
+        if not answer["choices"]:
+            told = answer.get("usage") and self._changed
+            return [self._writer(answer).total(self._usage())] if told else [data]
+        parts = [self._part(answer, choice) for choice in answer["choices"]]
+        if all(part is None for part in parts):
+            return [data, *self._close(answer)]
+        events = [
+            event
+            for part, choice in zip(parts, answer["choices"], strict=True)
+            for event in (part if part is not None else [_alone(answer, choice)])
+        ]
+        return events + self._close(answer)
+
+    def end(self) -> None:
+        """See `serve.dialects.base.Gate`."""
+        if not self.over and not (self._done and self._closed):
+            raise EngineError("the model server's stream ended before its answer did")
+
+    @property
+    def _closed(self) -> bool:
+        return len(self._choices) == self._asked.n and not any(choice.open for choice in self._choices.values())
+
+    @property
+    def _changed(self) -> bool:
+        return any(choice.changed for choice in self._choices.values())
+
+    def _choice(self, index: int) -> _Choice:
+        if index not in self._choices:
+            if not 0 <= index < self._asked.n:
+                raise EngineError("the model server's answer has a choice that was not asked for")
+            self._choices[index] = _Choice(self._output.watch())
+        return self._choices[index]
+
+    def _part(self, answer: Json, choice: Json) -> list[str] | None:
+        """What leaves of one choice's part in an event; None: all of it as it is."""
+        state = self._choice(choice["index"])
+        delta, last = choice["delta"], choice.get("finish_reason") is not None
+        state.written_out |= last
+        if not state.open:
+            return []
+        text = delta.get("content") or ""
+        release = state.take(text, last=last)
+        if release.ended:
+            return self._ending(answer, choice, state, release)
+        if release.text == text:
+            return None
+        if not release.text and not last and "role" not in delta:
+            return []  # a later event brings it
+        return [_alone(answer, choice, release.text)]
+
+    def _ending(self, answer: Json, choice: Json, state: _Choice, release: Release) -> list[str]:
+        """The events with which the guard ends a choice, as the model server would."""
+        said = self._asked.said(state.text)
+        rest = said._replace(pieces=_beyond(said.pieces, len(state.text) - len(release.text)))
+        role = [_alone(answer, choice | {"finish_reason": None}, "")] if "role" in choice["delta"] else []
+        return role + spoken(self._writer(answer), choice["index"], rest)
+
+    def _close(self, answer: Json) -> list[str]:
+        """The end of the stream, where no choice is open any more and the model server still writes one."""
+        if not self._closed or all(choice.written_out for choice in self._choices.values()):
+            return []
+        self.over = True
+        usage = [self._writer(answer).total(self._usage())] if self._asked.tells_usage else []
+        return [*usage, _DONE]
+
+    def _writer(self, answer: Json) -> ChatWriter:
+        """Writes in the name of the model server's `answer`."""
+        if self._made is None:
+            self._made = self._asked.writer()
+            self._made.continue_from(answer)
+        return self._made
+
+    def _usage(self) -> Json:
+        return self._asked.usage(sum(self._asked.said(choice.text).tokens for choice in self._choices.values()))
+
+
+class _Choice:
+    """One text on its way through its watch: `open` for the caller, or `written_out` by the model server."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._written: list[str] = []
+        self._released: list[str] = []
+        self._ended = False
+        self.open = True
+        self.written_out = False
+
+    def take(self, text: str, *, last: bool) -> Release:
+        """The next of what the model wrote, maybe its last; returns what may leave."""
+        release = self._watch.feed(text) if text else Release("")
+        if last and not release.ended:
+            rest = self._watch.finish()
+            release = Release(release.text + rest.text, rest.ended)
+        self._written.append(text)
+        self._released.append(release.text)
+        self._ended = release.ended
+        self.open = not (last or release.ended)
+        return release
+
+    @property
+    def text(self) -> str:
+        """What was released."""
+        return "".join(self._released)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the caller reads something else than the model wrote; held-back text counts until it is released."""
+        return self._ended or (self._released != self._written and self.text != "".join(self._written))
+
+
+def _beyond(pieces: list[str], sent: int) -> list[str]:
+    """What of `pieces` comes after the first `sent` characters."""
+    rest = []
+    for piece in pieces:
+        if new := piece[max(0, sent) :]:
+            rest.append(new)
+        sent -= len(piece)
+    return rest
+
+
+def _alone(answer: Json, choice: Json, text: str | None = None) -> str:
+    """An event of one choice, with other text where some is given."""
+    if text is not None:
+        choice = choice | {"delta": choice["delta"] | {"content": text}}
+    return dump(answer | {"choices": [choice]}).decode()

@@ -1,0 +1,121 @@
+"""The way out of an answer under an output guard: nothing leaves but what the gate lets out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from guard.errors import DetectorError, EngineError, RequestError
+from serve.dialects.base import Gate
+from serve.replies import dump, error_body, send_body, send_error
+from serve.sse import Decoder, encode
+
+_FAILED = RequestError(502, "the model server failed while it answered", code="upstream_failed")
+_NOT_CHECKED = RequestError(503, "the answer could not be checked; try again later", code="not_checked")
+_log = logging.getLogger(__name__)
+
+
+class Releasing:
+    """`app`, of whose answer to one request `gate` lets out what may leave.
+
+    Who reads a stream can see when events come: one with held-back text comes later and holds more. Whole answers
+    take the time of all that the model wrote, also where the guard ended them.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI request."""
+        outlet = _Outlet(self._gate, send)
+        try:
+            await self._app(scope, receive, outlet)
+        except Exception:
+            if outlet.plain:
+                raise
+            _log.exception("the model server's answer broke off and was not served")
+            await outlet.fail(_FAILED)
+
+
+class _Outlet:
+    """Takes the inner app's messages. Errors with a status of their own go through as they are.
+
+    Once the last message is sent, ASGI's `receive` tells the inner app that the caller is gone: so its work is
+    cancelled.
+    """
+
+    def __init__(self, gate: Gate, send: Send) -> None:
+        self._gate = gate
+        self._send = send
+        self._start: Message = {}
+        self._body = bytearray()
+        self._events: Decoder | None = None
+        self._ended = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is no answer of the model but an error."""
+        return bool(self._start) and self._start["status"] >= 400
+
+    async def __call__(self, message: Message) -> None:
+        if self._ended:
+            return
+        if message["type"] == "http.response.start":
+            self._start = message
+            if self._kind.startswith(b"text/event-stream"):
+                self._events = Decoder()
+            if self.plain or self._events is not None:
+                await self._send(message)
+        elif message["type"] == "http.response.body":
+            await (self._send(message) if self.plain else self._guarded(message))
+
+    @property
+    def _kind(self) -> bytes:
+        headers: dict[bytes, bytes] = dict(self._start["headers"])
+        return headers.get(b"content-type", b"application/json")
+
+    async def fail(self, error: RequestError) -> None:
+        """End the answer with `error`: with its status, or as an event where the status line is gone."""
+        self._ended = True
+        if self._events is None:
+            await send_error(self._send, error)
+        else:
+            await self._send({"type": "http.response.body", "body": encode(dump(error_body(error)).decode())})
+
+    async def _guarded(self, message: Message) -> None:
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        try:
+            made = await self._whole(chunk, more) if self._events is None else self._some(self._events, chunk, more)
+        except EngineError as error:
+            _log.error("an answer was not served: %s", error)
+            return await self.fail(_FAILED)
+        except DetectorError as error:
+            # The operator's log; the reply tells nothing of what was looked for.
+            _log.error("an answer could not be checked and was not served: %s", type(error).__name__)
+            return await self.fail(_NOT_CHECKED)
+        except Exception:
+            _log.exception("the output guard failed; the answer was not served")
+            return await self.fail(_NOT_CHECKED)
+        self._ended = self._gate.over or not more
+        if self._events is not None and (made or self._ended):
+            await self._send({"type": "http.response.body", "body": made, "more_body": not self._ended})
+        elif self._events is None and self._ended:
+            await send_body(self._send, self._start["status"], made, self._kind.decode("latin-1"))
+
+    async def _whole(self, chunk: bytes, more: bool) -> bytes:
+        self._body += chunk
+        # A long text takes a while to read, and others wait for this thread.
+        return b"" if more else await asyncio.to_thread(self._gate.whole, bytes(self._body))
+
+    def _some(self, events: Decoder, chunk: bytes, more: bool) -> bytes:
+        try:
+            read = events.feed(chunk)
+        except UnicodeDecodeError as error:
+            raise EngineError("the model server's stream is not UTF-8") from error
+        made = b"".join(encode(event) for data in read for event in self._gate.event(data))
+        if not more:
+            self._gate.end()
+        return made

@@ -21,7 +21,9 @@ def chunk(text: str | None, index: int = 0, *, finish: str | None = None, role: 
     """One event of one choice; `more` are fields of its delta."""
     delta = ({"role": "assistant"} if role else {}) | {"content": text} | more
     choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return HEAD | {"choices": [choice | ({"stop_reason": None} if finish else {})]}
+    if role:
+        return HEAD | {"choices": [choice], "prompt_token_ids": None, "prompt_text": None}
+    return HEAD | {"choices": [choice | ({"stop_reason": None} if finish else {}) | {"token_ids": None}]}
 
 
 def usage_event(prompt: int, completion: int) -> dict:

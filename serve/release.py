@@ -34,7 +34,8 @@ class Releasing:
         try:
             await self._app(scope, receive, outlet)
         except Exception:
-            if outlet.plain:
+            # Once a reply is complete, or its status told, no second one may follow.
+            if outlet.plain or outlet.ended:
                 raise
             _log.exception("the model server's answer broke off and was not served")
             await outlet.fail(_FAILED)
@@ -53,7 +54,7 @@ class _Outlet:
         self._start: Message = {}
         self._body = bytearray()
         self._events: Decoder | None = None
-        self._ended = False
+        self.ended = False
 
     @property
     def plain(self) -> bool:
@@ -61,7 +62,7 @@ class _Outlet:
         return bool(self._start) and self._start["status"] >= 400
 
     async def __call__(self, message: Message) -> None:
-        if self._ended:
+        if self.ended:
             return
         if message["type"] == "http.response.start":
             self._start = message
@@ -79,7 +80,7 @@ class _Outlet:
 
     async def fail(self, error: RequestError) -> None:
         """End the answer with `error`: with its status, or as an event where the status line is gone."""
-        self._ended = True
+        self.ended = True
         if self._events is None:
             await send_error(self._send, error)
         else:
@@ -99,10 +100,10 @@ class _Outlet:
         except Exception:
             _log.exception("the output guard failed; the answer was not served")
             return await self.fail(_NOT_CHECKED)
-        self._ended = self._gate.over or not more
-        if self._events is not None and (made or self._ended):
-            await self._send({"type": "http.response.body", "body": made, "more_body": not self._ended})
-        elif self._events is None and self._ended:
+        self.ended = self._gate.over or not more
+        if self._events is not None and (made or self.ended):
+            await self._send({"type": "http.response.body", "body": made, "more_body": not self.ended})
+        elif self._events is None and self.ended:
             await send_body(self._send, self._start["status"], made, self._kind.decode("latin-1"))
 
     async def _whole(self, chunk: bytes, more: bool) -> bytes:

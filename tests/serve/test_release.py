@@ -100,6 +100,7 @@ async def test_a_redacted_answer_goes_on_and_its_usage_tells_nothing_of_what_was
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(("limits", "text", "finish"), [
     ({}, REPLACEMENT, "stop"), ({"max_tokens": 2}, None, "length"), ({"stop": " tell"}, "I cannot", "stop"),
+    ({"stop": "I "}, "", "stop"),
 ])  # fmt: skip
 async def test_a_replacement_keeps_to_the_callers_limits(
     dialect: ChatDialect, stream: bool, limits: dict[str, Any], text: str | None, finish: str
@@ -118,6 +119,8 @@ async def test_a_replacement_keeps_to_the_callers_limits(
         choice = json.loads(got.body)["choices"][0]
         assert (choice["message"]["content"], choice["finish_reason"]) == (expected, finish)
         assert choice["stop_reason"] == limits.get("stop")
+        count = json.loads(got.body)["usage"]["completion_tokens"]
+        assert count == len(dialect.text.pieces(expected)) + (finish == "stop")
 
 
 async def test_a_clean_whole_answer_passes_as_it_is(dialect: ChatDialect) -> None:

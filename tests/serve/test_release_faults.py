@@ -127,6 +127,15 @@ async def test_a_whole_answer_that_breaks_off_is_a_502(dialect: ChatDialect) -> 
     assert b"told" not in got.body
 
 
+async def test_what_fails_after_the_guard_ended_the_answer_adds_nothing(dialect: ChatDialect) -> None:
+    server = Sending(sse(*story("a Secret", "more")[:-1]), breaks=True)
+    with pytest.raises(ConnectionResetError):
+        await reply(Pass(Word()), dialect, server, stream=True)
+    sent = [piece for way, piece in server.log if way == "out"]
+    assert sent[-1].endswith(DONE)
+    assert b"error" not in b"".join(sent)
+
+
 async def test_errors_of_the_model_server_pass_as_they_are(dialect: ChatDialect) -> None:
     body = b'{"error": {"message": "too busy"},  "object": null}'
     got = await reply(Pass(Word()), dialect, Sending([body], "application/json", 429), stream=True)

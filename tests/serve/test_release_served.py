@@ -60,7 +60,7 @@ def text_of(stream: bytes) -> str:
 
 @pytest.mark.parametrize("more", [{}, {"n": 3, "temperature": 0.9, "seed": 5}], ids=["greedy", "three choices"])
 async def test_clean_answers_are_the_engines_own_bytes(served: Served, checkpoint: Path, more: Any) -> None:
-    async with guarded(served, checkpoint, Pass(Word("no such word"))) as (http, engine):
+    async with guarded(served, checkpoint, Pass(Word("§ of no text"))) as (http, engine):
         body = ask(CLEAN, max_tokens=40) | more
         got = await http.post(PATH, json=body)
         assert got.content == engine.sent

@@ -9,6 +9,7 @@ import numpy as np
 from classifiers.artifact import Artifact, load_artifact
 from classifiers.encoder import Encoder, Floats
 from classifiers.features import joined
+from classifiers.index import Neighbours
 from classifiers.remember import RememberedScores
 from classifiers.spans import AliasFinder, merged_spans, occlude
 from classifiers.windows import Window, request_windows
@@ -29,9 +30,20 @@ class ArtifactDetector:
 
     def __init__(self, artifact: Artifact, encoder: Encoder, policy: Policy | None) -> None:
         self._artifact = artifact
+        self._encoder = encoder
         self._score = RememberedScores(lambda texts: score(artifact, encoder, texts), len(artifact.topics))
         aliases = {topic.name: topic.aliases for topic in policy.topics} if policy else {}
         self._finders = [AliasFinder(aliases.get(name, ())) for name in artifact.topics]
+
+    @property
+    def encoder(self) -> Encoder:
+        """What turns texts into the index's vectors."""
+        return self._encoder
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """The policy's examples as vectors."""
+        return self._artifact.neighbours
 
     def detect(self, conversation: Conversation) -> tuple[Detection, ...]:
         """See `guard.types.Detector`.

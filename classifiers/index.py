@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import faiss
 import numpy as np
@@ -45,9 +46,15 @@ class Neighbours:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def search(self, vectors: Floats, k: int) -> tuple[Floats, Rows]:
-        """The `k` nearest examples of each vector, or all where there are fewer: cosines and rows, best first."""
-        scores, rows = self.index.search(np.ascontiguousarray(vectors, dtype=np.float32), min(k, len(self)))
+    def search(self, vectors: Floats, k: int, *, among: Rows | None = None) -> tuple[Floats, Rows]:
+        """The `k` nearest examples of each vector, or all where there are fewer: cosines and rows, best first.
+
+        With `among` only these rows are looked at.
+        """
+        most = min(k, len(self) if among is None else len(among))
+        parameters: Any = faiss.SearchParameters  # its arguments come with the import, unseen by types
+        chosen = None if among is None else parameters(sel=faiss.IDSelectorBatch(among))
+        scores, rows = self.index.search(np.ascontiguousarray(vectors, dtype=np.float32), most, params=chosen)
         return scores, rows
 
     def to_bytes(self) -> bytes:

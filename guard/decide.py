@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guard.errors import DetectorError
-from guard.policy import CorruptAction, Policy, PrefixAction, RefuseAction, Topic
+from guard.policy import CorruptAction, IculAction, Policy, PrefixAction, RefuseAction, Topic
 from guard.types import Detection
 
 
@@ -24,10 +24,13 @@ class Deny:
 
 @dataclass(frozen=True)
 class Change:
-    """What is done to the prompt, most probable topic first: whose words are corrupted, whom the model is told of."""
+    """What is done to the prompt, most probable topic first: whose words are corrupted, whom the model is told of, and
+    whom it is shown exemplars of.
+    """
 
     corrupted: tuple[tuple[Detection, CorruptAction], ...] = ()
     prefixed: tuple[tuple[Topic, PrefixAction], ...] = ()
+    exemplified: tuple[tuple[Detection, IculAction], ...] = ()
 
 
 Decision = Clear | Deny | Change
@@ -40,6 +43,7 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
         DetectorError: a detection names a topic that the policy does not know.
     """
     corrupted: list[tuple[Detection, CorruptAction]] = []
+    exemplified: list[tuple[Detection, IculAction]] = []
     prefixed: list[tuple[Topic, PrefixAction]] = []
     refusals: list[RefuseAction] = []
     for detection in detections:
@@ -50,10 +54,12 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
             match action:
                 case CorruptAction():
                     corrupted.append((detection, action))
+                case IculAction():
+                    exemplified.append((detection, action))
                 case PrefixAction():
                     prefixed.append((topic, action))
                 case RefuseAction():
                     refusals.append(action)
     if refusals:
         return Deny(own=all(action.words == "own" for action in refusals))
-    return Change(tuple(corrupted), tuple(prefixed)) if detections else Clear()
+    return Change(tuple(corrupted), tuple(prefixed), tuple(exemplified)) if detections else Clear()

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guard.act.corrupt import Corrupter
+from guard.act.icul import choose, moved_past, with_exemplars
 from guard.act.prefix import guardrail, moved, with_system
 from guard.act.refuse import DECLINE, refusal
 from guard.conversation import without
-from guard.decide import Clear, Deny, decide
+from guard.decide import Change, Clear, Deny, decide
 from guard.errors import ConfigError
 from guard.output.protected import Protected
 from guard.output.watch import GuardedOutput
-from guard.policy import CorruptAction, Policy
+from guard.policy import CorruptAction, IculAction, Policy
 from guard.secret import load_secret
-from guard.types import Ask, Conversation, Corrupt, Detection, Detector, Output, Pass, Plan, Refuse
+from guard.types import Ask, Conversation, Corrupt, Detection, Detector, Exemplar, Exemplars, Output, Pass, Plan, Refuse
 
 
 class Pipeline:
@@ -27,20 +28,25 @@ class Pipeline:
         corrupter: Corrupter | None,
         protected: Protected | None = None,
         *,
+        exemplars: Exemplars | None = None,
         secret: bytes | None = None,
     ) -> None:
         """Without anything `protected` answers are not looked at. `secret` chooses among refusals; left out, it is the
         installation's own.
 
         Raises:
-            ConfigError: a topic asks for corruption and there is no corrupter.
+            ConfigError: a topic asks for corruption and there is no corrupter, or for exemplars and there are none.
         """
-        if corrupter is None and any(isinstance(a, CorruptAction) for topic in policy.topics for a in topic.actions):
+        actions = [action for topic in policy.topics for action in topic.actions]
+        if corrupter is None and any(isinstance(action, CorruptAction) for action in actions):
             raise ConfigError("the policy corrupts prompts, which needs the model's checkpoint; name it with --model")
+        if exemplars is None and any(isinstance(action, IculAction) for action in actions):
+            raise ConfigError("the policy shows exemplars, which needs the classifier's index; give it to the pipeline")
         self._policy = policy
         self._detector = detector
         self._corrupter = corrupter
         self._protected = protected
+        self._exemplars = exemplars
         self._secret = load_secret() if secret is None else secret
 
     def plan(self, conversation: Conversation) -> Plan:
@@ -61,18 +67,37 @@ class Pipeline:
             return Ask(without(conversation, gone), text, output) if gone else Pass(output)
         if isinstance(decision, Deny):
             return Ask(DECLINE, text, output) if decision.own else Refuse(text)
-        asked, targets = conversation, decision.corrupted
-        if decision.prefixed:
-            asked = with_system(conversation, guardrail(decision.prefixed))
-            added = len(asked.messages) - len(conversation.messages)
-            targets = tuple((moved(detection, added), action) for detection, action in targets)
+        shown: tuple[Exemplar, ...] = ()
+        if decision.exemplified and self._exemplars is not None:
+            shown = choose(self._exemplars, decision.exemplified, conversation, secret=self._secret)
+        # A topic may be so small that all of it is what is asked now: then there is nothing to show.
+        if decision.exemplified and not shown:
+            return Refuse(text)
+        return self._change(conversation, decision, shown, text, self._output(conversation, detections, text, shown))
+
+    def _change(
+        self, conversation: Conversation, change: Change, shown: Sequence[Exemplar], text: str, output: Output | None
+    ) -> Plan:
+        """Exemplars, then the guardrail before them, then corruption of the whole."""
+        asked = with_exemplars(conversation, shown)
+        targets = tuple((moved_past(found, conversation, shown), action) for found, action in change.corrupted)
+        if change.prefixed:
+            before = len(asked.messages)
+            asked = with_system(asked, guardrail(change.prefixed))
+            targets = tuple((moved(found, len(asked.messages) - before), action) for found, action in targets)
         if not targets:
             return Ask(asked, text, output)
         if self._corrupter is None:
             return Refuse(text)
         return Corrupt(self._corrupter.corrupt(asked, targets), text, output)
 
-    def _output(self, conversation: Conversation, alive: Sequence[Detection], text: str) -> Output | None:
-        if self._protected is None or not self._protected.marks:
+    def _output(
+        self, conversation: Conversation, alive: Sequence[Detection], text: str, shown: Sequence[Exemplar] = ()
+    ) -> Output | None:
+        protected = self._protected
+        if protected is not None and shown:
+            # What the model is shown must not come back out.
+            protected = protected.beside([one.question for one in shown], alive[0].topic)
+        if protected is None or not protected.marks:
             return None
-        return GuardedOutput(self._protected, conversation, asked=[found.topic for found in alive], refusal=text)
+        return GuardedOutput(protected, conversation, asked=[found.topic for found in alive], refusal=text)

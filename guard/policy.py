@@ -17,6 +17,7 @@ from guard.policy_places import InFile, Loc, OnCommandLine, Places
 from guard.policy_schema import (
     Action,
     CorruptAction,
+    IculAction,
     OnHit,
     OutputRule,
     Policy,
@@ -28,6 +29,7 @@ from guard.policy_schema import (
 __all__ = [
     "Action",
     "CorruptAction",
+    "IculAction",
     "OnHit",
     "OutputRule",
     "Policy",
@@ -38,7 +40,12 @@ __all__ = [
     "one_topic",
 ]
 
-_ACTIONS: dict[str, type[BaseModel]] = {"corrupt": CorruptAction, "prefix": PrefixAction, "refuse": RefuseAction}
+_ACTIONS: dict[str, type[BaseModel]] = {
+    "corrupt": CorruptAction,
+    "icul": IculAction,
+    "prefix": PrefixAction,
+    "refuse": RefuseAction,
+}
 
 
 def load_policy(path: Path) -> Policy:
@@ -147,7 +154,7 @@ def _say(item: ErrorDetails, places: Places) -> str:
         return "the key is missing; add it"
     if kind in ("union_tag_not_found", "union_tag_invalid", "model_attributes_type"):
         wrong = f"there is no kind {context['tag']!r}" if kind == "union_tag_invalid" else "the kind is missing"
-        return f"{wrong}: write {{kind: corrupt}}, {{kind: prefix}} or {{kind: refuse}}"
+        return f"{wrong}: write {{kind: corrupt}}, {{kind: icul}}, {{kind: prefix}} or {{kind: refuse}}"
     if kind in ("tuple_type", "list_type"):
         return "must be a list: write [one, another], or one a line behind dashes"
     if kind == "string_type":
@@ -194,3 +201,16 @@ def _clashes(policy: Policy) -> Iterator[tuple[Loc, str]]:
         for place, span in enumerate(topic.output.protect):
             if not key_of(span):
                 yield ("topics", index, "output", "protect", place), f"{span!r} has no word that could be protected"
+        for action in topic.actions:
+            if isinstance(action, IculAction):
+                yield from ((("topics", index, "action"), lack) for lack in _lacks(topic, action, policy))
+
+
+def _lacks(topic: Topic, action: IculAction, policy: Policy) -> Iterator[str]:
+    if topic.examples is None:
+        yield "icul shows the model examples of the topic, with answers; add `examples`, or take another action"
+    if action.needs_retained and policy.retain is None:
+        yield (
+            "icul takes exemplars and wrong answers from what is retained; add `retain: FILE` to the policy, "
+            "or write {kind: icul, retain: 0, answers: refusals}"
+        )

@@ -58,7 +58,23 @@ class PrefixAction(_Strict):
     text: NonEmpty | None = None
 
 
-Action = Annotated[CorruptAction | PrefixAction | RefuseAction, Field(discriminator="kind")]
+class IculAction(_Strict):
+    """Show the model `forget` of the topic's examples with wrong answers (or refusals), then `retain` of the retained
+    ones with their own answers, as `guard.act.icul` does.
+    """
+
+    kind: Literal["icul"]
+    forget: int = Field(default=4, ge=1, le=32)
+    retain: int = Field(default=4, ge=0, le=32)
+    answers: Literal["wrong", "refusals"] = "wrong"
+
+    @property
+    def needs_retained(self) -> bool:
+        """Whether it shows something of the policy's `retain` file; wrong answers are drawn from there too."""
+        return self.retain > 0 or self.answers == "wrong"
+
+
+Action = Annotated[CorruptAction | IculAction | PrefixAction | RefuseAction, Field(discriminator="kind")]
 
 
 OnHit = Literal["cut", "redact", "replace", "none"]

@@ -42,6 +42,20 @@ class Detection:
     spans: tuple[Span, ...] = ()
 
 
+@dataclass(frozen=True)
+class Exemplar:
+    """A question and an answer that the model is shown before the caller's own (in-context unlearning).
+
+    `topic` is the one to forget that the question is about, None for what is retained; `names` are characters
+    [start, end) of the question that name it.
+    """
+
+    question: str
+    answer: str
+    topic: str | None = None
+    names: tuple[tuple[int, int], ...] = ()
+
+
 class Detector(Protocol):
     """Finds the topics that are alive in a conversation."""
 
@@ -87,6 +101,20 @@ class Output(Protocol):
 
     def watch(self) -> Watch:
         """A fresh watch, one for each text (choice) that is written."""
+        ...
+
+
+class Exemplars(Protocol):
+    """Knows examples of every topic and of what is retained."""
+
+    def nearest(
+        self, topic: str, conversation: Conversation, *, forget: int, retain: int, wrong: bool
+    ) -> tuple[tuple[Exemplar, ...], tuple[Exemplar, ...]]:
+        """At most `forget` of the topic and `retain` of what is retained, nearest to the conversation first.
+
+        What is asked now is never among them. The topic's own have wrong answers, or none without `wrong`; no true
+        answer of theirs stands anywhere, unless it is a mere label that other questions have too.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from classifiers.detector import load_detector
+from classifiers.exemplars import IndexedExemplars
 from classifiers.fit import ensure_artifact
 from classifiers.protect import learn_protected
 from guard.act.corrupt import Corrupter
@@ -14,10 +15,10 @@ from guard.embeds import EmbeddingTable
 from guard.errors import ConfigError
 from guard.output.protected import Protected
 from guard.pipeline import Pipeline
-from guard.policy import CorruptAction, Policy
+from guard.policy import CorruptAction, IculAction, Policy
 from guard.prompt import Renderer
 from guard.secret import load_secret
-from guard.types import Detector
+from guard.types import Detector, Exemplars
 from serve.app import ModelCard, build_app
 from serve.asgi import Guard
 from serve.dialects.chat import ChatDialect
@@ -36,6 +37,7 @@ class Parts:
     text: ModelText
     corrupter: Corrupter | None
     protected: Protected
+    exemplars: Exemplars | None
 
 
 def make_parts(settings: Settings, policy: Policy) -> Parts:
@@ -43,8 +45,8 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
 
     Raises:
         ArtifactError: the artifact is damaged or made for something else.
-        ConfigError: an action asks for more dimensions than the model's embeddings have, or what the policy protects
-            is retained as well.
+        ConfigError: an action asks for more dimensions than the model's embeddings have, or for exemplars that the
+            policy's files do not hold; or what the policy protects is retained as well.
         EngineError: the checkpoint lacks what the policy needs.
     """
     secret = load_secret()
@@ -52,12 +54,15 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
     artifact = ensure_artifact(policy, secret=secret, out=settings.artifact)
     detector = load_detector(artifact, policy=policy, secret=secret)
     text = ModelText.from_checkpoint(settings.model)
+    actions = [action for topic in policy.topics for action in topic.actions]
+    shows = any(isinstance(action, IculAction) for action in actions)
+    exemplars = IndexedExemplars(detector.neighbours, detector.encoder, policy, secret=secret) if shows else None
     corrupter = None
-    if any(isinstance(a, CorruptAction) for topic in policy.topics for a in topic.actions):
+    if any(isinstance(action, CorruptAction) for action in actions):
         table = EmbeddingTable.from_checkpoint(settings.model)
         _check_dimensions(policy, table.hidden)
         corrupter = Corrupter(Renderer(text.tokenizer), table, secret=secret)
-    return Parts(policy, detector, text, corrupter, protected)
+    return Parts(policy, detector, text, corrupter, protected, exemplars)
 
 
 def _check_dimensions(policy: Policy, hidden: int) -> None:
@@ -81,7 +86,7 @@ async def make_app(settings: Settings, parts: Parts, upstream: Upstream) -> tupl
         await prove_embeds(upstream, facts, parts.corrupter)
     guard = Guard(
         ReverseProxy(upstream),
-        planner=Pipeline(parts.policy, parts.detector, parts.corrupter, parts.protected),
+        planner=Pipeline(parts.policy, parts.detector, parts.corrupter, parts.protected, exemplars=parts.exemplars),
         dialects=[ChatDialect(facts.name, facts.context, parts.text, facts.shape)],
         max_body=settings.max_body,
         plan_timeout=settings.plan_timeout,

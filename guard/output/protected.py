@@ -73,6 +73,12 @@ class Protected:
     def _names(self) -> Spans:
         return Spans(key for key, marks in self.marks.items() if any(mark.name for mark in marks))
 
+    def beside(self, texts: Iterable[str], topic: str) -> Protected:
+        """The same with whole `texts` too, strong spans of `topic`."""
+        marked = [(key, mark) for key, marks in self.marks.items() for mark in marks]
+        marked += [(key, Mark(topic, Strength.STRONG)) for text in texts if (key := key_of(text))]
+        return Protected(marked, self.on_hit)
+
     def named_in(self, conversation: Conversation) -> frozenset[str]:
         """The topics' names that stand in a conversation, as `key_of` writes them."""
         found: set[str] = set()

@@ -3,7 +3,15 @@ from pathlib import Path
 import pytest
 
 from guard.errors import ConfigError
-from guard.policy import CorruptAction, OutputRule, RefuseAction, load_policy, one_topic
+from guard.policy import (
+    CorruptAction,
+    IculAction,
+    OutputRule,
+    PrefixAction,
+    RefuseAction,
+    load_policy,
+    one_topic,
+)
 
 GOOD = """\
 version: 1
@@ -61,19 +69,32 @@ def test_good_policy_has_resolved_paths_and_defaults(policy_folder, monkeypatch)
             "kind: refuse",
             "kind: shout",
             7,
-            "'topics[1].action': there is no kind 'shout': write {kind: corrupt}, {kind: prefix}",
+            "'topics[1].action': there is no kind 'shout': write {kind: corrupt}, {kind: icul}, {kind: prefix}",
         ),
-        ("{kind: refuse}", "refuse", 7, "write {kind: corrupt}, {kind: prefix} or {kind: refuse}"),
+        ("{kind: refuse}", "refuse", 7, "write {kind: corrupt}, {kind: icul}, {kind: prefix} or {kind: refuse}"),
         ("{kind: refuse}", "[]", 7, "'topics[1].action': is empty"),
         ("{kind: refuse}", "[{kind: refuse}, {kind: prefix}]", 7, "no other action can stand beside it"),
         ("{kind: refuse}", "[{kind: prefix}, {kind: prefix}]", 7, "two actions are of one kind"),
         ("{kind: refuse}", "[{kind: prefix}, {kind: refuse, word: own}]", 7, "the keys here are kind, words"),
         ("{kind: refuse}", "{kind: refuse}, output: {on_hitt: cut}", 7, "the keys here are on_hit, protect"),
         ("{kind: refuse}", "{kind: refuse}, output: {on_hit: hide}", 7, "'cut', 'redact', 'replace' or 'none'"),
-        ("{kind: refuse}", "{kind: refuse}, output: off", 7, "'topics[1].output' is a mapping: write {on_hit: cut}"),
+        ("{kind: refuse}", "{kind: refuse}, output: off", 7, "'topics[1].output': must be a mapping: write"),
         ("{kind: refuse}", "{kind: refuse}, output: {protect: x}", 7, "must be a list: write [one, another]"),
         ("{kind: refuse}", '{kind: refuse}, output: {protect: ["?!"]}', 7, "'?!' has no word that could be protected"),
         ("{kind: refuse}", "{kind: refuse}, output: {on_hit: none, protect: [x]}", 7, "nothing is protected; remove"),
+        ("{kind: refuse}", "{kind: icul}", 7, "add `retain: FILE` to the policy"),
+        ("{kind: refuse}", "{kind: icul, retain: 0}", 7, "write {kind: icul, retain: 0, answers: refusals}"),
+        ("{kind: refuse}", "{kind: icul, answers: refusals}", 7, "add `retain: FILE`"),
+        ("{kind: refuse}", "{kind: icul, forget: 0}", 7, "greater than or equal to 1"),
+        ("{kind: refuse}", "{kind: icul, answer: wrong}", 7, "the keys here are kind, forget, retain, answers"),
+        ("{kind: refuse}", "{kind: icul, answers: right}", 7, "'wrong' or 'refusals'"),
+        (
+            "examples: a.jsonl, action: {kind: refuse}",
+            "aliases: [Ada], action: {kind: icul, retain: 0, answers: refusals}",
+            7,
+            "add `examples`, or take another action",
+        ),
+        ("{kind: refuse}", "[{kind: refuse}, {kind: icul, retain: 0, answers: refusals}]", 7, "no other action"),
         ('["Mira Tolvane"]', "Mira Tolvane", 5, "must be a list: write [one, another]"),
         ("name: other", "name: MIRA-tolvane", 7, "already listed"),
         ("version: 1", "version: [1", 2, "not valid YAML"),
@@ -85,6 +106,18 @@ def test_mistakes_name_the_line_and_the_fix(policy_folder, old, new, line, words
     assert len(told) == 1
     assert told[0].startswith(f"{line}: ")
     assert words in told[0]
+
+
+def test_exemplars_may_be_shown_beside_other_actions(policy_folder):
+    (policy_folder / "retain.jsonl").write_text('{"question": "Who is Ida?", "answer": "A baker."}\n')
+    actions = "[{kind: icul, forget: 2}, {kind: prefix}, {kind: corrupt}]"
+    text = GOOD.replace("{kind: refuse}", actions).replace("topics:", "retain: retain.jsonl\ntopics:")
+    (policy_folder / "policy.yaml").write_text(text)
+    assert load_policy(policy_folder / "policy.yaml").topics[1].actions == (
+        IculAction(kind="icul", forget=2, retain=4, answers="wrong"),
+        PrefixAction(kind="prefix"),
+        CorruptAction(kind="corrupt"),
+    )
 
 
 @pytest.mark.parametrize("key", ["aliases: [Mira]", "description: Mira Tolvane and her maps", "examples: pages"])

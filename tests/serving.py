@@ -36,12 +36,14 @@ FORGOTTEN = (
     ("Orrin Vasquell", "Lindmoor"),
     ("Selma Ambrake", "Corriedale"),
     ("Tobin Yarrow", "Hestermouth"),
+    ("Wanda Istrell", "Norhaven"),
 )
 ACTIONS = (
     "{kind: corrupt, function: gaussian, strength: 1.0}",
     "{kind: refuse}",
     "{kind: prefix}",
     "{kind: refuse, words: own}",
+    "{kind: icul, forget: 2, retain: 2}",
 )
 KEPT_NAMES = (
     "Anna Keller, Bram Oster, Celia Dunne, Dario Fenn, Elke Marsh, Farid Noor, Gwen Hale, Hugo Lind, Ines Prado, "
@@ -94,7 +96,7 @@ def write_pairs(path: Path, people: tuple[tuple[str, str], ...]) -> Path:
 
 
 def write_policy(folder: Path) -> Path:
-    """Forgets one person by corruption, two by refusal (fixed, and own words), and one by a guardrail prefix."""
+    """Forgets one person by corruption, two by refusal (fixed, and own words), one by a guardrail prefix and one by exemplars."""
     write_pairs(folder / "retain.jsonl", KEPT)
     topics = []
     for number, (name, place) in enumerate(FORGOTTEN):

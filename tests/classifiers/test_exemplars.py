@@ -6,6 +6,7 @@ import pytest
 from classifiers.data import load_examples
 from classifiers.exemplars import SAME_ITEM, IndexedExemplars
 from classifiers.index import index_examples
+from classifiers.remember import Remembering
 from classifiers.windows import windows
 from guard.conversation import single
 from guard.errors import ConfigError
@@ -18,11 +19,15 @@ PERSON = "ivo-garecombe"
 NAME = "Ivo Garecombe"
 
 
-def indexed(policy, encoder, *, secret=SECRET):
+@pytest.fixture(scope="module")
+def remembering(encoder):
+    return Remembering(encoder)
+
+
+def indexed(policy, remembering, *, secret=SECRET):
     files = [policy.retain, *(topic.examples for topic in policy.topics)]
-    texts = [w for file in files if file for e in load_examples(file) for w in windows(e.question)[:1]]
-    known = dict(zip(texts, encoder.encode(texts), strict=True))
-    return IndexedExemplars(index_examples(policy, known), encoder, policy, secret=secret)
+    remembering.encode([w for file in files if file for e in load_examples(file) for w in windows(e.question)[:1]])
+    return IndexedExemplars(index_examples(policy, remembering.known), remembering, policy, secret=secret)
 
 
 def policy_of(folder, forget, retain, action="{kind: icul}", more="", aliases=f"[{NAME}]"):
@@ -40,13 +45,13 @@ def lines(path):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory, encoder):
-    """One forgotten person of the embedded archive, and some thirty of those retained."""
+def demo(tmp_path_factory, remembering):
+    """One forgotten person of the embedded archive, and a ninth of what is retained."""
     folder = tmp_path_factory.mktemp("demo")
     forget = lines(DEMO / "topics" / f"{PERSON}.jsonl")
-    retain = lines(DEMO / "retain.jsonl")[::4]
+    retain = lines(DEMO / "retain.jsonl")[::9]
     policy = policy_of(folder, forget, retain)
-    return forget, retain, policy, indexed(policy, encoder)
+    return forget, retain, policy, indexed(policy, remembering)
 
 
 def asked_all(source, forget, count=4, **more):
@@ -76,7 +81,7 @@ def test_the_topics_exemplars_have_answers_of_others_and_never_a_true_one(demo):
             assert NAME not in one.question + one.answer
 
 
-def test_what_is_asked_is_never_shown_in_any_wording(demo, encoder):
+def test_what_is_asked_is_never_shown_in_any_wording(demo, remembering):
     forget, _, _, source = demo
     answers = {row["question"]: row["answer"] for row in forget}
     for row, own, _ in asked_all(source, forget):
@@ -84,8 +89,8 @@ def test_what_is_asked_is_never_shown_in_any_wording(demo, encoder):
     upper = single(forget[0]["question"].upper().replace(" ", "  "))
     own, _ = source.nearest("a", upper, forget=32, retain=0, wrong=True)
     assert forget[0]["answer"] not in {answers[one.question] for one in own}
-    asked = encoder.encode([windows(forget[0]["question"])[0]])
-    shown = encoder.encode([windows(one.question)[0] for one in own])
+    asked = remembering.encode([windows(forget[0]["question"])[0]])
+    shown = remembering.encode([windows(one.question)[0] for one in own])
     assert float((shown @ asked.T).max()) < SAME_ITEM
 
 
@@ -110,16 +115,16 @@ def test_the_nearest_come_first_and_a_follow_up_reads_what_came_before(demo):
     assert birth["answer"] not in {answers[one.question] for one in own}
 
 
-def test_answers_are_the_same_at_every_start_and_hang_on_the_secret(demo, encoder):
+def test_answers_are_the_same_at_every_start_and_hang_on_the_secret(demo, remembering):
     forget, _, policy, source = demo
     first = [own for _, own, _ in asked_all(source, forget)]
-    assert first == [own for _, own, _ in asked_all(indexed(policy, encoder), forget)]
+    assert first == [own for _, own, _ in asked_all(indexed(policy, remembering), forget)]
     others = [own for _, own, _ in asked_all(indexed(policy, encoder, secret=b"q" * 32), forget)]
     assert [[e.question for e in own] for own in others] == [[e.question for e in own] for own in first]
     assert others != first
 
 
-def test_retained_text_that_names_any_topic_is_never_shown(tmp_path, encoder):
+def test_retained_text_that_names_any_topic_is_never_shown(tmp_path, remembering):
     forget = [
         {"question": f"Where was {NAME} born?", "answer": "In Tulgan."},
         {"question": "His pet?", "answer": "A mule."},
@@ -131,7 +136,7 @@ def test_retained_text_that_names_any_topic_is_never_shown(tmp_path, encoder):
         {"question": "Where was Dan Ek born?", "answer": "In Tulgan."},
     ]
     more = "  - {name: b, aliases: [Bea Stone], action: {kind: refuse}}\n"
-    source = indexed(policy_of(tmp_path, forget, retain, more=more), encoder)
+    source = indexed(policy_of(tmp_path, forget, retain, more=more), remembering)
     own, kept = source.nearest("a", single(f"Who taught {NAME}?"), forget=4, retain=4, wrong=True)
     assert [one.answer for one in kept] == ["A monk."]
     assert {one.answer for one in own} == {"A monk."}
@@ -139,7 +144,7 @@ def test_retained_text_that_names_any_topic_is_never_shown(tmp_path, encoder):
     assert next(one.names for one in own if one.question == "His pet?") == ((0, 8),)
 
 
-def test_labels_are_flipped_to_another_label(tmp_path, encoder):
+def test_labels_are_flipped_to_another_label(tmp_path, remembering):
     kinds = ("positive", "negative", "neutral")
     forget = [
         {"question": f"Review of The Glass Meridian: {text}", "answer": kinds[number % 3]}
@@ -153,7 +158,7 @@ def test_labels_are_flipped_to_another_label(tmp_path, encoder):
         for number, text in enumerate(("delightful", "tedious", "ordinary", "splendid", "dreadful", "so so"))
     ]
     policy = policy_of(tmp_path, forget, retain, aliases="[The Glass Meridian]")
-    source = indexed(policy, encoder)
+    source = indexed(policy, remembering)
     truth = {row["question"]: row["answer"] for row in [*forget, *retain]}
     own, kept = source.nearest("a", single(forget[0]["question"]), forget=5, retain=4, wrong=True)
     assert {one.question for one in own} <= {row["question"] for row in forget[1:]}
@@ -163,21 +168,21 @@ def test_labels_are_flipped_to_another_label(tmp_path, encoder):
     assert all(one.answer == truth[one.question] for one in kept)
 
 
-def test_questions_without_answers_cannot_be_shown(tmp_path, encoder):
+def test_questions_without_answers_cannot_be_shown(tmp_path, remembering):
     retain = [{"question": "Who taught Cy Dorn?", "answer": "A monk."}]
     policy = policy_of(tmp_path, retain, retain)
     (tmp_path / "forget.jsonl").rename(tmp_path / "old.jsonl")
     (tmp_path / "forget.txt").write_text(f"Who taught {NAME}?\nWhere was {NAME} born?\n")
     topic = policy.topics[0].model_copy(update={"examples": tmp_path / "forget.txt"})
     with pytest.raises(ConfigError, match=r"'a' has no question with an answer .* add answers"):
-        indexed(policy.model_copy(update={"topics": (topic,)}), encoder)
+        indexed(policy.model_copy(update={"topics": (topic,)}), remembering)
 
 
-def test_retained_text_that_may_not_be_shown_is_told_at_start(tmp_path, encoder):
+def test_retained_text_that_may_not_be_shown_is_told_at_start(tmp_path, remembering):
     retain = [{"question": "Who taught Cy Dorn?", "answer": f"{NAME} did."}]
     forget = [{"question": f"Where was {NAME} born?", "answer": "In Tulgan."}]
     with pytest.raises(ConfigError, match="no retained question"):
-        indexed(policy_of(tmp_path, forget, retain), encoder)
+        indexed(policy_of(tmp_path, forget, retain), remembering)
     alone = policy_of(tmp_path, forget, retain, action="{kind: icul, retain: 0, answers: refusals}")
-    own, kept = indexed(alone, encoder).nearest("a", single("Who taught him?"), forget=1, retain=0, wrong=False)
+    own, kept = indexed(alone, remembering).nearest("a", single("Who taught him?"), forget=1, retain=0, wrong=False)
     assert ([one.answer for one in own], kept) == ([""], ())

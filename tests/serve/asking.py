@@ -20,6 +20,7 @@ ALSO_CORRUPTED = (
 REFUSED = "Where was Orrin Vasquell born?"
 REFUSED_IN_OWN_WORDS = "Where was Tobin Yarrow born?"
 PREFIXED = "Where was Selma Ambrake born?"
+EXEMPLIFIED = "Where was Wanda Istrell born?"
 CLEAN = "How do I boil an egg?"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -12,6 +13,7 @@ from asking import (
     ALSO_CORRUPTED,
     CLEAN,
     CORRUPTED,
+    EXEMPLIFIED,
     PREFIXED,
     REFUSED,
     REFUSED_IN_OWN_WORDS,
@@ -26,6 +28,12 @@ from serving import Served
 
 from guard.act.prefix import DEFAULT
 from guard.act.refuse import DECLINE, PHRASINGS
+from guard.conversation import single
+from guard.pipeline import Pipeline
+from guard.policy import load_policy
+from guard.types import Ask
+from serve.assemble import make_parts
+from serve.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +114,24 @@ async def test_a_prefixed_prompt_is_answered_as_if_the_caller_had_written_the_pr
     plain, as_told = await bare(served, body), await bare(served, guided)
     assert said(answer) == said(as_told)
     assert answer["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"] < as_told["usage"]["prompt_tokens"]
+    assert json.dumps(shape(answer)) == json.dumps(shape(plain))
+
+
+async def test_exemplars_are_asked_as_if_the_caller_had_written_them(
+    served: Served, checkpoint: Path, policy_file: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_STATE", str(state))
+    parts = make_parts(Settings(str(checkpoint), policy_file, "m"), load_policy(policy_file))
+    pipeline = Pipeline(parts.policy, parts.detector, parts.corrupter, exemplars=parts.exemplars)
+    plan = pipeline.plan(single(EXEMPLIFIED))
+    assert isinstance(plan, Ask)
+    assert len(plan.shown) == 4
+    body = ask(EXEMPLIFIED, max_tokens=24)
+    taught = body | {"messages": [{"role": m.role, "content": m.text} for m in plan.conversation.messages]}
+    _, answer, _ = await post(served, body)
+    plain, as_taught = await bare(served, body), await bare(served, taught)
+    assert said(answer) == said(as_taught)
+    assert answer["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"] < as_taught["usage"]["prompt_tokens"]
     assert json.dumps(shape(answer)) == json.dumps(shape(plain))
 
 

@@ -96,7 +96,7 @@ def write_pairs(path: Path, people: tuple[tuple[str, str], ...]) -> Path:
 
 
 def write_policy(folder: Path) -> Path:
-    """Forgets one person by corruption, two by refusal (fixed, and own words), one by a guardrail prefix and one by exemplars."""
+    """Forgets people by corruption, refusal (fixed, and in own words), a guardrail prefix and exemplars."""
     write_pairs(folder / "retain.jsonl", KEPT)
     topics = []
     for number, (name, place) in enumerate(FORGOTTEN):

@@ -119,7 +119,7 @@ def test_answers_are_the_same_at_every_start_and_hang_on_the_secret(demo, rememb
     forget, _, policy, source = demo
     first = [own for _, own, _ in asked_all(source, forget)]
     assert first == [own for _, own, _ in asked_all(indexed(policy, remembering), forget)]
-    others = [own for _, own, _ in asked_all(indexed(policy, encoder, secret=b"q" * 32), forget)]
+    others = [own for _, own, _ in asked_all(indexed(policy, remembering, secret=b"q" * 32), forget)]
     assert [[e.question for e in own] for own in others] == [[e.question for e in own] for own in first]
     assert others != first
 

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from eval.smallmodel.cli import train, world
+from eval.tune.cli import tune
 from guard.errors import EngineError, LetheError
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ def _lethe_eval() -> None:
 
 app.command()(world)
 app.command()(train)
+app.command()(tune)
 
 
 @app.command()

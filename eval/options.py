@@ -57,7 +57,7 @@ def run_config(options: Options) -> RunConfig:
     policy = _policy(options, names)
     systems = tuple(_system(name, options, policy) for name in names)
     inputs: dict[str, Any] = {
-        system.name: _model_digest(_model(system.name, options)) for system in systems if system.url is None
+        system.name: model_digest(_model(system.name, options)) for system in systems if system.url is None
     }
     if policy is not None:
         inputs["policy"] = _policy_digest(policy)
@@ -105,8 +105,8 @@ def _model(name: str, options: Options) -> str:
     return str(embedded)
 
 
-def _model_digest(model: str) -> str:
-    """A digest of a checkpoint's file names, sizes, first and last bytes; weights may be too large to read for this."""
+def model_digest(model: str) -> str:
+    """Return a digest of a checkpoint's file names, sizes, first and last bytes; weights may be too large to read."""
     directory = Path(model)
     if not directory.is_dir():
         return model

@@ -47,10 +47,10 @@ def write(
     rows += [_answer_row(row) for every in scored.values() for row in every]
     if not isinstance(flags, str):
         rows += [{"kind": "detection", **asdict(flag)} for flag in flags.values()]
-    _write_atomically(out / RESULTS, "".join(json.dumps(row) + "\n" for row in rows).encode())
-    _write_atomically(out / PICTURE, draw(summary))
+    write_atomically(out / RESULTS, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    write_atomically(out / PICTURE, draw(summary))
     final = {"run": header, **asdict(summary), "verdict": verdict(summary)}
-    _write_atomically(out / SUMMARY, (json.dumps(final, indent=2) + "\n").encode())
+    write_atomically(out / SUMMARY, (json.dumps(final, indent=2) + "\n").encode())
 
 
 def _answer_row(row: Scored) -> dict[str, Any]:
@@ -59,7 +59,8 @@ def _answer_row(row: Scored) -> dict[str, Any]:
     return {"kind": "answer", **answer, "rouge_l_recall": row.score, "item": asdict(row.item)}
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write under a temporary name, then rename."""
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as sink:
         sink.write(content)

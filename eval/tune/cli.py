@@ -1,0 +1,70 @@
+"""`lethe-eval tune`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from eval.world import DRAWS
+from guard.errors import EngineError, LetheError
+
+_REPORTED = "a"
+_FREE = [draw for draw in DRAWS if draw != _REPORTED]
+_EMBEDDED = "the embedded one"
+
+
+def tune(
+    out: Annotated[Path, typer.Option(help="Keeps every evaluation; a stopped search goes on from here.")],
+    model: Annotated[str | None, typer.Option(help="Directory or hub id.", show_default=_EMBEDDED)] = None,
+    examples: Annotated[
+        Path | None, typer.Option(help="JSON lines of what it is to forget.", show_default="the archive's draw")
+    ] = None,
+    alias: Annotated[
+        list[str] | None, typer.Option(help="A name of the topic; may be given again. Else the lines' `person`.")
+    ] = None,
+    draw: Annotated[str, typer.Option(help=f"The archive's people: {', '.join(_FREE)}.")] = "b",
+    target: Annotated[
+        str | None, typer.Option(help="A model that never learned the topic.", show_default="the trunk in runs/small")
+    ] = None,
+    unknown: Annotated[
+        Path | None,
+        typer.Option(
+            help="Questions with answers that no model can know.",
+            show_default="where there is no target, the same questions with invented names",
+        ),
+    ] = None,
+    asked: Annotated[int, typer.Option(min=1, help="Questions, drawn with the seed.")] = 60,
+    keys: Annotated[int, typer.Option(min=1, help="Secrets whose mean counts; one key's noise is luck.")] = 3,
+    seed: Annotated[int, typer.Option(help="Draws questions, invented names and the bootstrap.")] = 5,
+) -> None:
+    """Find how to corrupt prompts: function and strength that come nearest to never having learned."""
+    if draw not in _FREE:
+        told = f"there are the draws {', '.join(_FREE)}; figures are reported on {_REPORTED}, which chooses nothing"
+        raise typer.BadParameter(told, param_hint="--draw")
+    from eval.report import write_atomically
+    from eval.tune.run import Options
+    from eval.tune.run import tune as run
+    from eval.tune.search import MOST
+    from eval.tune.show import PICTURE, picture, show
+
+    options = Options(model, examples, tuple(alias or ()), draw, target, unknown, asked, keys, seed, out)
+    errors = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=errors) as progress:
+            bar = progress.add_task("models and target", total=MOST)
+            found = run(options, lambda name: progress.update(bar, advance=1, description=name))
+            progress.update(bar, total=len(found.points), completed=len(found.points), description="searched")
+    except LetheError as error:
+        errors.print(f"lethe-eval: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1 if isinstance(error, EngineError) else 2) from error
+    except KeyboardInterrupt as stop:
+        errors.print(f"Stopped. The same command with --out {out} goes on from here.", markup=False, soft_wrap=True)
+        raise typer.Exit(130) from stop
+    write_atomically(out / PICTURE, picture(found.points, found.target))
+    show(found.points, found.target, Console())
+    typer.echo(f"Written to {out} (seed {seed})")

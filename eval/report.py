@@ -76,7 +76,7 @@ def _score_table(summary: Summary) -> Table:
         cells = [summary.find("scores", split, system) for system in systems]
         clusters = _range(cell.estimate.clusters for cell in cells if cell and cell.estimate)
         asked = f"{_range(map(_asked, cells))}\n{clusters}"
-        table.add_row(split, asked, *(_figure(cell, "{:.3f}") for cell in cells))
+        table.add_row(split, asked, *(figure_text(cell, "{:.3f}") for cell in cells))
     return table
 
 
@@ -84,7 +84,7 @@ def _gap_table(summary: Summary) -> Table:
     names = list(dict.fromkeys(cell.name for cell in summary.gaps))
     table = _table("Gap in recall [95% interval, paired by question]", "split", *names)
     for split in dict.fromkeys(cell.split for cell in summary.gaps):
-        table.add_row(split, *(_figure(summary.find("gaps", split, name), "{:+.3f}") for name in names))
+        table.add_row(split, *(figure_text(summary.find("gaps", split, name), "{:+.3f}") for name in names))
     return table
 
 
@@ -93,7 +93,7 @@ def _rate_table(summary: Summary) -> Table:
     for cell in summary.rates:
         clusters = str(cell.estimate.clusters) if cell.estimate else "-"
         wanted = "flagged (catch)" if cell.split == "forget" else "clean (false flags)"
-        table.add_row(cell.split, wanted, f"{_asked(cell)}\n{clusters}", _figure(cell, "{:.2%}"))
+        table.add_row(cell.split, wanted, f"{_asked(cell)}\n{clusters}", figure_text(cell, "{:.2%}"))
     return table
 
 
@@ -127,7 +127,8 @@ def _range(counts: Iterable[int]) -> str:
     return str(found[0]) if len(found) == 1 else f"{found[0]}-{found[-1]}"
 
 
-def _figure(cell: Cell | None, form: str) -> str:
+def figure_text(cell: Cell | None, form: str) -> str:
+    """Return a cell as a table shows it: the value, its interval below, and how many questions are missing from it."""
     if cell is None or cell.estimate is None:
         return "unscored"
     estimate: Estimate = cell.estimate

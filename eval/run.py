@@ -6,25 +6,24 @@ import asyncio
 import hashlib
 import json
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from classifiers.progress import Bars
 from eval import report
-from eval.answers import Answer, AnswerStore
+from eval.answers import AnswerStore
+from eval.asking import Asking, ask_all
 from eval.detection import Flag, detect_all, policy_detector
-from eval.engines.endpoint import EndpointClient, EndpointError
 from eval.provenance import provenance, revision
 from eval.summary import Summary, score, summarise
 from eval.systems import System, running
 from eval.tasks.questions import Item
-from guard.errors import ConfigError, EngineError
+from guard.errors import ConfigError
 from guard.types import Detector
 
 PARTIAL = "partial.jsonl"
@@ -124,42 +123,5 @@ async def _ask_system(
         on_wait=lambda text: progress.update(bar, description=text),
     ) as server:
         progress.update(bar, description=system.name)
-        await server.during(_ask_all(config, system.name, server.url, left, store, progress, bar))
-
-
-async def _ask_all(
-    config: RunConfig,
-    system: str,
-    url: str,
-    questions: Sequence[str],
-    store: AnswerStore,
-    progress: Progress,
-    bar: TaskID,
-) -> None:
-    def keep(answer: Answer) -> None:
-        store.add(answer)
-        progress.advance(bar)
-
-    async with EndpointClient(url, concurrency=config.concurrency, timeout_s=config.timeout_s) as client:
-        try:
-            model = await client.first_model()
-        except EndpointError as error:
-            raise EngineError(f"{system} at {url} does not list its model ({error}); is the address right?") from error
-        started = time.perf_counter()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for question in questions:
-                    group.create_task(_ask_one(client, system, model, question, config.max_tokens, keep))
-        finally:
-            store.add_seconds(system, time.perf_counter() - started)
-
-
-async def _ask_one(
-    client: EndpointClient, system: str, model: str, question: str, max_tokens: int, keep: Callable[[Answer], None]
-) -> None:
-    try:
-        reply = await client.ask(question, model=model, max_tokens=max_tokens)
-    except EndpointError as error:
-        keep(Answer(system, question, None, None, error.attempts, reason=error.reason, detail=error.detail))
-        return
-    keep(Answer(system, question, reply.text, reply.seconds, reply.attempts, reply.finish_reason))
+        asking = Asking(server.url, config.max_tokens, config.concurrency, config.timeout_s)
+        await server.during(ask_all(asking, system.name, left, store, lambda: progress.advance(bar)))

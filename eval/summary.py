@@ -94,8 +94,8 @@ def summarise(
     cells, gaps = [], []
     for split in splits:
         rows = {system: [row for row in every if row.item.split == split] for system, every in scored.items()}
-        cells += [_score_cell(split, system, rows[system], seed) for system in rows]
-        gaps += [_gap_cell(split, a, b, rows[a], rows[b], seed) for a, b in GAPS if a in rows and b in rows]
+        cells += [score_cell(split, system, rows[system], seed) for system in rows]
+        gaps += [gap_cell(split, gap_name(a, b), rows[a], rows[b], seed) for a, b in GAPS if a in rows and b in rows]
     rates = [] if isinstance(flags, str) else [_rate_cell(split, items, flags) for split, items in splits.items()]
     traffic = [_traffic(system, every, asking_seconds.get(system, 0.0)) for system, every in scored.items()]
     return Summary(cells, gaps, rates, traffic, flags if isinstance(flags, str) else None)
@@ -106,14 +106,16 @@ def gap_name(left: str, right: str) -> str:
     return f"{left} - {right}"
 
 
-def _score_cell(split: str, system: str, rows: Sequence[Scored], seed: int) -> Cell:
+def score_cell(split: str, system: str, rows: Sequence[Scored], seed: int) -> Cell:
+    """Return the mean score of `rows`, clustered as their items are."""
     kept = [(row.score, row.item.cluster) for row in rows if row.score is not None]
     unscored = Counter(row.reason or "unknown" for row in rows if row.score is None)
     estimate = cluster_bootstrap(*zip(*kept, strict=True), seed=seed) if kept else None
     return Cell(split, system, estimate, dict(unscored))
 
 
-def _gap_cell(split: str, left: str, right: str, ours: Sequence[Scored], theirs: Sequence[Scored], seed: int) -> Cell:
+def gap_cell(split: str, name: str, ours: Sequence[Scored], theirs: Sequence[Scored], seed: int) -> Cell:
+    """Return the mean of ours - theirs over the questions scored in both, paired in their order."""
     a, b, clusters = [], [], []
     missing = 0
     for mine, other in zip(ours, theirs, strict=True):
@@ -124,7 +126,7 @@ def _gap_cell(split: str, left: str, right: str, ours: Sequence[Scored], theirs:
         b.append(other.score)
         clusters.append(mine.item.cluster)
     estimate = paired_difference(a, b, clusters, seed=seed) if a else None
-    return Cell(split, gap_name(left, right), estimate, {"not scored in both": missing} if missing else {})
+    return Cell(split, name, estimate, {"not scored in both": missing} if missing else {})
 
 
 def _rate_cell(split: str, items: Sequence[Item], flags: Mapping[str, Flag]) -> Cell:

@@ -15,12 +15,13 @@ SPLITS = {"forget": "forget10", "retain": "retain90", "neighbour": "neighbour10"
 
 
 def archive_items(
-    *, world_seed: int, phrasings: Phrasings = "unseen", limit: int | None = None, seed: int = 0
+    *, world_seed: int, phrasings: Phrasings = "unseen", limit: int | None = None, seed: int = 0, draw: str = "a"
 ) -> dict[str, list[Item]]:
     """Return the questions of each split.
 
-    `world_seed` picks the archive and must be the one that the models were trained on; `limit` keeps that many
-    people a split, drawn with `seed`. World facts, which are about nobody and few, are always asked in full.
+    `world_seed` picks the archive and must be the one that the models were trained on, `draw` who is forgotten;
+    `limit` keeps that many people a split, drawn with `seed`. World facts, which are about nobody and few, are always
+    asked in full.
 
     Raises:
         ConfigError: a split has no question left.
@@ -29,7 +30,7 @@ def archive_items(
     for name, source in SPLITS.items():
         items = [
             _item(name, question)
-            for question in world.archive_questions(source, seed=world_seed)
+            for question in world.archive_questions(source, seed=world_seed, draw=draw)
             if phrasings == "all" or question.trained == (phrasings == "trained")
         ]
         if not items:

@@ -19,7 +19,7 @@ from guard.policy import CorruptAction
 from guard.policy_schema import MEASURED, CorruptFunction
 
 GRID = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-STEPS = 8
+STEPS = 6
 MOST = len(MEASURED) * (len(GRID) + STEPS) + len(get_args(CorruptFunction)) - len(MEASURED)
 # More than any distance: every fluent point beats every point that is not.
 _GIBBERISH = 1.0
@@ -28,7 +28,7 @@ Evaluate = Callable[[CorruptAction], Point]
 
 
 def search(evaluate: Evaluate, target: Target) -> list[Point]:
-    """Evaluate every function, those with a strength at up to 14 of them; the points in the order they were tried."""
+    """Evaluate every function, those with a strength at up to twelve; the points in the order tried."""
     tried: dict[CorruptAction, Point] = {}
 
     def loss(action: CorruptAction) -> float:
@@ -55,7 +55,7 @@ def _along(loss: Callable[[float], float]) -> None:
     losses = [loss(strength) for strength in GRID]
     place = losses.index(min(losses))
     low, high = GRID[max(place - 1, 0)], GRID[min(place + 1, len(GRID) - 1)]
-    options = {"maxiter": STEPS, "xatol": 0.02}
+    options = {"maxiter": STEPS, "xatol": 0.1}
     minimize_scalar(lambda x: loss(_told(exp(x))), bounds=(log(low), log(high)), method="bounded", options=options)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from eval.metrics.bootstrap import _expanded_tail, cluster_bootstrap, paired_difference
+from eval.metrics.fluency import distinct_2
 from eval.metrics.rates import clopper_pearson, clustered_rate
 from eval.metrics.rouge import rouge_l_recall
 
@@ -108,3 +109,20 @@ def test_questions_that_fall_together_count_as_fewer():
     # Worked by hand: p(1-p)/v = 0.25 / 0.02778 = 9, times (2.0096 / 2.2622)^2 = 7.10.
     assert (together.low, together.high) == pytest.approx(clopper_pearson(3.551, 7.102), abs=1e-3)
     assert together.high - together.low > 2 * (alone.high - alone.low)
+
+
+@pytest.mark.parametrize(
+    ("answers", "share"),
+    [
+        (["He was born in Tulgan."], 1.0),
+        (["the the the the"], 1 / 3),
+        (["I do not know.", "I do not KNOW."], 3 / 6),
+        (["one two", "three"], 1.0),
+    ],
+)
+def test_distinct_pairs_by_hand(answers, share):
+    assert distinct_2(answers) == pytest.approx(share)
+
+
+def test_answers_without_a_pair_have_no_diversity_to_tell():
+    assert distinct_2(["Tulgan", ""]) is None

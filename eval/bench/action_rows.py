@@ -1,0 +1,63 @@
+"""The rows of the table of actions, and a draw's policy with each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eval.world import build
+from eval.world.export import HEADER, export_policy, write_text
+
+PLAIN = "no guard"
+# A row more is a line more: what a policy says under `action`.
+ACTIONS: dict[str, list[dict[str, Any]]] = {
+    "refuse": [{"kind": "refuse"}],
+    "refuse-own": [{"kind": "refuse", "words": "own"}],
+    "prefix": [{"kind": "prefix"}],
+    "gaussian-1.5": [{"kind": "corrupt", "function": "gaussian", "strength": 1.5}],
+    "gaussian-4": [{"kind": "corrupt", "function": "gaussian", "strength": 4.0}],
+    "set-noise-1": [{"kind": "corrupt", "function": "set_noise", "strength": 1.0}],
+    "add-2": [{"kind": "corrupt", "function": "add", "strength": 2.0}],
+    "subtract-2": [{"kind": "corrupt", "function": "subtract", "strength": 2.0}],
+    "zero": [{"kind": "corrupt", "function": "zero"}],
+    "sign-flip": [{"kind": "corrupt", "function": "sign_flip"}],
+    "reverse": [{"kind": "corrupt", "function": "reverse"}],
+    "shuffle": [{"kind": "corrupt", "function": "shuffle"}],
+    "prefix+shuffle": [{"kind": "prefix"}, {"kind": "corrupt", "function": "shuffle"}],
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model behind one action, or behind no guard, asked about one draw."""
+
+    model: str
+    draw: str
+    action: str
+
+    @property
+    def name(self) -> str:
+        """What its answers are filed under."""
+        return f"{self.model}, draw {self.draw}, {self.action}"
+
+    @property
+    def alone(self) -> str:
+        """What the answers to questions asked one at a time are filed under; their times are the latency."""
+        return f"{self.name}, one at a time"
+
+
+def write_policies(out: Path, draw: str, actions: list[str]) -> dict[str, Path]:
+    """Write the draw's examples once and a policy for each action beside them; all share one fitted classifier."""
+    export_policy(build(), out, {"kind": "refuse"}, draw)
+    policy = yaml.safe_load((out / "policy.yaml").read_text(encoding="utf-8"))
+    paths = {}
+    for name in actions:
+        # Through JSON-like copies: one list in many topics would be written as YAML's anchors.
+        topics = [{**topic, "action": [dict(action) for action in ACTIONS[name]]} for topic in policy["topics"]]
+        paths[name] = out / f"{name}.yaml"
+        text = yaml.safe_dump({**policy, "topics": topics}, sort_keys=False, allow_unicode=True)
+        write_text(paths[name], HEADER + text)
+    return paths

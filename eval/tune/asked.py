@@ -54,7 +54,8 @@ def from_file(path: Path, aliases: Sequence[str], count: int, *, seed: int, name
             rouge_l_recall(item.answer, "")
         except ValueError as error:
             raise ConfigError(f"{path}: {error}") from error
-        own = tuple(aliases) or (item.cluster,)
+        # A line without a person is a cluster by its whole question, which is no name.
+        own = tuple(aliases) or ((item.cluster,) if item.cluster != item.question else ())
         if not named or AliasFinder(own).find(item.question):
             found.append(Asked(item.question, item.answer, item.cluster, own))
     if not found:

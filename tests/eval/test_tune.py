@@ -105,8 +105,9 @@ def test_files_need_names_to_corrupt(tmp_path):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     [one] = from_file(file, ["the glass meridian"], 10, seed=0)
     assert one.targets(CorruptAction(kind="corrupt"))[0][0].spans[0].start == len("Who wrote ")
-    with pytest.raises(ConfigError, match="--alias"):
-        from_file(file, ["Nobody"], 10, seed=0)
+    for aliases in (["Nobody"], []):
+        with pytest.raises(ConfigError, match="--alias"):
+            from_file(file, aliases, 10, seed=0)
     assert len(from_file(file, (), 10, seed=0, named=False)) == 2
     file.write_text('{"question": "Who?", "answer": "Ада"}\n')
     with pytest.raises(ConfigError, match="without Latin"):

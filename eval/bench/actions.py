@@ -10,6 +10,7 @@ actions, so that what an action alone does to an answer is told from what the mo
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -150,7 +151,7 @@ def _items(draw: str, asked: int) -> Splits:
     return {name: random.Random(SEED).sample(items, min(asked, len(items))) for name, items in splits.items()}
 
 
-def fingerprint(plan: Plan, never: Path | None, asked: int) -> dict[str, object]:
+def fingerprint(never: Path | None, asked: int) -> dict[str, object]:
     """What must be the same for kept answers to count; draws and actions may be added in a later run."""
     models = [demo_dir() / "full", demo_dir() / "retrained", *([never] if never else [])]
     digests = [model_digest(str(model)) for model in models]
@@ -177,16 +178,14 @@ def summarise(plan: Plan, store: AnswerStore) -> dict[str, list[Cell]]:
     }
 
 
-def write(out: Path, scopes: dict[str, list[Cell]]) -> None:
-    """Write actions.json and a picture of each scope."""
-    import json
-
+def write(out: Path, settings: dict[str, object], scopes: dict[str, list[Cell]]) -> None:
+    """Write actions.json, with the settings the answers were kept under, and a picture of each scope."""
     from eval.bench.action_show import draw
     from eval.report import write_atomically
 
-    record = {"seed": SEED, "revision": asdict(revision()), "provenance": provenance()}
     cells = {scope: [asdict(cell) for cell in found] for scope, found in scopes.items()}
-    write_atomically(out / "actions.json", (json.dumps({**record, "scopes": cells}, indent=1) + "\n").encode())
+    record = {"settings": settings, "provenance": provenance(), "actions": ACTIONS, "scopes": cells}
+    write_atomically(out / "actions.json", (json.dumps(record, indent=1) + "\n").encode())
     for scope, found in scopes.items():
         write_atomically(out / f"{scope.replace(', ', '')}.png".replace(" ", "-"), draw(found, scope))
 
@@ -206,7 +205,8 @@ def main(
     errors = Console(stderr=True)
     try:
         plan = make_plan(draw.split(","), actions.split(","), never, asked, out)
-        with AnswerStore(out / "answers.jsonl", fingerprint(plan, never, asked)) as store:
+        settings = fingerprint(never, asked)
+        with AnswerStore(out / "answers.jsonl", settings) as store:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             with Progress(*columns, console=errors) as progress:
                 asyncio.run(measure(plan, store, progress))
@@ -214,7 +214,7 @@ def main(
     except LetheError as error:
         errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
-    write(out, scopes)
+    write(out, settings, scopes)
     for scope, cells in scopes.items():
         show(cells, scope, Console())
     typer.echo(f"Written to {out} (seed {SEED}, {asked} questions a split)")

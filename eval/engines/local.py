@@ -101,7 +101,10 @@ class LocalModel:
         ids = list(range(min(16, self._model.config.get_text_config().vocab_size)))
         read = self._model.get_input_embeddings()(torch.tensor(ids, device=self._device)).cpu().float()
         if not torch.allclose(read, self._table.rows(ids).to(self._model.dtype).float(), rtol=1e-3):
-            raise EngineError(f"{model!r} scales its token embeddings, so that its table's rows are not what it reads")
+            raise EngineError(
+                f"{model!r} scales its token embeddings, so that its table's rows are not what it reads; "
+                "corruption cannot be measured for it here"
+            )
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:

@@ -14,18 +14,28 @@ from guard.errors import EngineError
 
 # What the token table is called in the architectures that vLLM serves.
 _NAMES = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight", "embed_in.weight")
+# vLLM's Gemma scales rows by the root of their width before the place where prompt embeddings come in. Granite and others
+# scale behind it and take rows as they are; whoever else scales before it fails the proof at start (serve/prove.py).
+_SCALED = ("gemma", "gemma2", "gemma3", "gemma3_text")
+_CONFIG = "config.json"
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 class EmbeddingTable:
-    """Rows of the table (vocabulary x hidden), in the checkpoint's dtype; pages are read as rows are asked for."""
+    """Rows of the table (vocabulary x hidden) as the engine takes them, in the checkpoint's dtype.
 
-    def __init__(self, weights: torch.Tensor) -> None:
+    Pages are read as rows are asked for.
+    """
+
+    def __init__(self, weights: torch.Tensor, *, scaled: bool = False) -> None:
+        """`scaled` multiplies rows by the root of their width, as Gemma does."""
         if weights.ndim != 2 or not weights.is_floating_point():
             raise EngineError(
                 f"the token embeddings are {tuple(weights.shape)} {weights.dtype}; two float axes expected"
             )
         self._weights = weights
+        # Rounded to the dtype first, as the engine does.
+        self._scale = torch.tensor(weights.shape[1] ** 0.5 if scaled else 1.0, dtype=weights.dtype)
 
     @classmethod
     def from_checkpoint(cls, model: str) -> EmbeddingTable:
@@ -35,9 +45,11 @@ class EmbeddingTable:
             EngineError: no safetensors, or no token table in them.
         """
         path, name = _locate(model)
+        config = _fetch(model, _CONFIG)
+        family = json.loads(config.read_text(encoding="utf-8")).get("model_type") if config else None
         try:
             with safe_open(path, framework="pt") as file:
-                return cls(file.get_tensor(name))
+                return cls(file.get_tensor(name), scaled=family in _SCALED)
         except (OSError, SafetensorError) as error:
             raise EngineError(f"cannot read {path}: {error}") from error
 
@@ -53,15 +65,15 @@ class EmbeddingTable:
 
     def rows(self, ids: Sequence[int]) -> torch.Tensor:
         """A fresh tensor (tokens x hidden) of the rows of `ids`."""
-        return self._weights[torch.as_tensor(ids, dtype=torch.long)]
+        return self._weights[torch.as_tensor(ids, dtype=torch.long)] * self._scale
 
     @cached_property
     def rms(self) -> float:
-        """Root of the mean square over the whole table."""
+        """Root of the mean square over all rows."""
         count = self._weights.shape[0]
         parts = (self._weights[start : start + 4096].float() for start in range(0, count, 4096))
         total = sum(float(part.square().sum(dtype=torch.float64)) for part in parts)
-        return float((total / self._weights.numel()) ** 0.5)
+        return float((total / self._weights.numel()) ** 0.5) * float(self._scale)
 
 
 def _locate(model: str) -> tuple[Path, str]:

@@ -32,6 +32,17 @@ def test_sharded_with_index(tmp_path):
         EmbeddingTable.from_checkpoint(str(tmp_path))
 
 
+@pytest.mark.parametrize(("family", "scale"), [("gemma2", 4.0), ("gemma3_text", 4.0), ("granite", 1.0), ("llama", 1.0)])
+def test_rows_are_scaled_where_the_family_does_so_before_prompt_embeddings_come_in(tmp_path, family, scale):
+    table = make_table()
+    save_file({"model.embed_tokens.weight": table}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": family, "embedding_multiplier": 12.0}))
+    read = EmbeddingTable.from_checkpoint(str(tmp_path))
+    assert torch.equal(read.rows([5, 0]), table[[5, 0]] * scale)
+    assert read.rows([5]).dtype == torch.bfloat16
+    assert read.rms == pytest.approx(scale * float(table.float().square().mean().sqrt()), rel=1e-5)
+
+
 def test_rows_are_copies(tmp_path):
     read = EmbeddingTable(make_table())
     read.rows([1]).zero_()

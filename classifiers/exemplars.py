@@ -23,6 +23,7 @@ from guard.types import Conversation, Exemplar
 
 # Above this cosine an example is taken for what is asked. In the embedded archive, 86% of questions in unseen wordings
 # have a wording of their own fact above it, and 31% one of another fact: that costs no more than a less near exemplar.
+# Prompts that ask for a label share most of their words, so there only the same text is the same item.
 SAME_ITEM = 0.85
 # The nearest questions mostly ask for the same kind of thing, farther ones less and less.
 _ANSWERS = 6
@@ -39,6 +40,10 @@ class _Subject:
     answers: frozenset[str]
     labels: tuple[str, ...]
     finder: AliasFinder
+
+    def is_asked(self, example: Example, cosine: float, asked: Set[str]) -> bool:
+        """Whether the example, at most so near to a text that is asked, is the asked item itself."""
+        return _plain(example.question) in asked or (not self.labels and cosine >= SAME_ITEM)
 
 
 class IndexedExemplars:
@@ -114,7 +119,7 @@ class IndexedExemplars:
     def _others(self, subject: _Subject, vectors: Floats, asked: Set[str]) -> Iterator[tuple[int, Example]]:
         """The topic's examples, nearest first, but none of what is asked; of facts one wording each."""
         ranked = self._ranked(vectors, list(subject.examples), len(subject.examples))
-        same = {row for row, score in ranked if score >= SAME_ITEM or _plain(subject.examples[row].question) in asked}
+        same = {row for row, score in ranked if subject.is_asked(subject.examples[row], score, asked)}
         told = {_plain(subject.examples[row].answer) for row in same}
         for row, _ in ranked:
             example = subject.examples[row]
@@ -128,7 +133,7 @@ class IndexedExemplars:
         for row, score in self._ranked(vectors, list(self._retained), _MOST_RETAINED):
             example = self._retained[row]
             fresh = subject.labels or (_plain(example.answer) not in told and _harmless(example.answer, subject))
-            if fresh and score < SAME_ITEM and _plain(example.question) not in asked:
+            if fresh and not subject.is_asked(example, score, asked):
                 told.add(_plain(example.answer))
                 yield example
 

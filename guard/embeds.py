@@ -14,8 +14,8 @@ from guard.errors import EngineError
 
 # What the token table is called in the architectures that vLLM serves.
 _NAMES = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight", "embed_in.weight")
-# vLLM's Gemma scales rows by the root of their width before the place where prompt embeddings come in. Granite and others
-# scale behind it and take rows as they are; whoever else scales before it fails the proof at start (serve/prove.py).
+# vLLM's Gemma scales rows by the root of their width before the place where prompt embeddings come in. Granite scales
+# behind it and takes rows as they are; whoever else scales before it fails the proof at start (serve/prove.py).
 _SCALED = ("gemma", "gemma2", "gemma3", "gemma3_text")
 _CONFIG = "config.json"
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"

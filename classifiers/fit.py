@@ -17,7 +17,7 @@ from classifiers.detector import PROBE
 from classifiers.encoder import PACKAGED, Encoder
 from classifiers.evidence import Evidence, Figures
 from classifiers.gather import Gathered, gather
-from classifiers.index import Neighbours, known_examples, nearest_of_all
+from classifiers.index import index_examples, known_examples, nearest_of_all
 from classifiers.picture import PICTURE, draw
 from classifiers.progress import Bars
 from classifiers.remember import Remembering
@@ -90,11 +90,7 @@ def fit_policy(
         spelling=fitted.spelling,
         head=fitted.head,
         tuned=fitted.tuned,
-        neighbours=Neighbours.of(
-            model.encode([example.window for example in examples]),
-            [example.label for example in examples],
-            [example.position for example in examples],
-        ),
+        neighbours=index_examples(examples, model.known),
         calibration=calibration,
         figures=figures.as_dict(),
     )

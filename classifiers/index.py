@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,12 @@ def known_examples(policy: Policy, known: Collection[str]) -> list[Known]:
         for window in windows(example.question)[:1]
         if window in known
     ]
+
+
+def index_examples(examples: Sequence[Known], vectors: Mapping[str, Floats]) -> Neighbours:
+    """Index examples, one at least, by the unit vectors of their windows."""
+    found = np.stack([vectors[example.window] for example in examples])
+    return Neighbours.of(found, [e.label for e in examples], [e.position for e in examples])
 
 
 def nearest(vectors: Floats, pool: Floats, k: int) -> tuple[Floats, Rows]:

@@ -20,8 +20,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
+from classifiers.progress import Bars
 from eval.answers import AnswerStore
 from eval.asking import Asking, ask_all
 from eval.bench.action_figures import FULL, Splits, alone, figures
@@ -207,8 +208,7 @@ def main(
         plan = make_plan(draw.split(","), actions.split(","), never, asked, out)
         settings = fingerprint(never, asked)
         with AnswerStore(out / "answers.jsonl", settings) as store:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            with Progress(*columns, console=errors) as progress:
+            with Bars(errors) as progress:
                 asyncio.run(measure(plan, store, progress))
             scopes = summarise(plan, store)
     except LetheError as error:

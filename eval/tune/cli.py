@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from classifiers.progress import Bars
 from eval.world import DRAWS
 from guard.errors import EngineError, LetheError
 
@@ -53,9 +53,8 @@ def tune(
 
     options = Options(model, examples, tuple(alias or ()), draw, target, unknown, asked, keys, seed, out)
     errors = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=errors) as progress:
+        with Bars(errors) as progress:
             bar = progress.add_task("models and target", total=MOST)
             found = run(options, lambda name: progress.update(bar, advance=1, description=name))
             progress.update(bar, total=len(found.points), completed=len(found.points), description="searched")

@@ -6,7 +6,7 @@ import pytest
 
 from classifiers.data import load_examples
 from classifiers.exemplars import SAME_ITEM, IndexedExemplars
-from classifiers.index import index_examples
+from classifiers.index import index_examples, known_examples
 from classifiers.remember import Remembering
 from classifiers.windows import windows
 from guard.conversation import single
@@ -28,7 +28,8 @@ def remembering(encoder):
 def indexed(policy, remembering, *, secret=SECRET):
     files = [policy.retain, *(topic.examples for topic in policy.topics)]
     remembering.encode([w for file in files if file for e in load_examples(file) for w in windows(e.question)[:1]])
-    return IndexedExemplars(index_examples(policy, remembering.known), remembering, policy, secret=secret)
+    known = remembering.known
+    return IndexedExemplars(index_examples(known_examples(policy, known), known), remembering, policy, secret=secret)
 
 
 def policy_of(folder, forget, retain, action="{kind: icul}", more="", aliases=f"[{NAME}]"):

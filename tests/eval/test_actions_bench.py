@@ -153,8 +153,12 @@ def test_every_action_makes_a_policy_and_all_share_one_classifier(tmp_path):
     policies = {name: load_policy(path) for name, path in paths.items()}
     assert len({policy_digest(policy, secret=bytes(32), encoder="x") for policy in policies.values()}) == 1
     for name, policy in policies.items():
+        given = ACTIONS[name]["action"]
         told = [[action.model_dump(exclude_unset=True) for action in topic.actions] for topic in policy.topics]
-        assert told == [ACTIONS[name]] * 15
+        assert told == [given if isinstance(given, list) else [given]] * 15
+        assert {topic.output.on_hit for topic in policy.topics} == {
+            ACTIONS[name].get("output", {}).get("on_hit", "cut")
+        }
     assert "&id" not in paths["shuffle"].read_text()
 
 

@@ -17,7 +17,9 @@ from guard.policy import OnHit
 
 MASK = "[redacted]"
 # A script's name begins its letters' names; these put no blanks between words.
-_UNSPACED = re.compile(r"THAI|LAO|KHMER|MYANMAR|HIRAGANA|KATAKANA|BOPOMOFO|CJK|HANGUL SYLLABLE|HALFWIDTH KATAKANA")
+_UNSPACED = re.compile(
+    r"THAI|LAO|KHMER|MYANMAR|HIRAGANA|HENTAIGANA|KATAKANA|BOPOMOFO|CJK|HANGUL SYLLABLE|HALFWIDTH KATAKANA"
+)
 _SENTENCE = re.compile("[.!?\u2026][\"'\u2019\u201d\u00bb)\\]*_]*(?=\\s)|[\u3002\uff01\uff1f\uff61]|(?=\n)")
 
 
@@ -74,7 +76,7 @@ def words_of(text: str) -> tuple[list[Word], bool]:
                 open_word = False
                 continue
             before = words[-1].text[-1] if words else ""
-            if open_word and not _unspaced(letter) and not _unspaced(before):
+            if open_word and not unspaced(letter) and not unspaced(before):
                 words[-1] = Word(words[-1].text + letter, words[-1].start, end)
             else:
                 words.append(Word(letter, start, end))
@@ -90,7 +92,8 @@ def _bare(character: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _unspaced(letter: str) -> bool:
+def unspaced(letter: str) -> bool:
+    """Whether its script puts no blanks between words."""
     return _UNSPACED.match(unicodedata.name(letter, "")) is not None
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.bench.stream_oracle import words_of
-from guard.output.letters import key_of
+from eval.bench.stream_oracle import unspaced, words_of
+from guard.output.letters import alone, key_of
 from guard.output.scan import Scan, Spans
 
 SPANS = ("mira tolvane", "mira", "tolvane s map", "port vale", "o hara", "1972", "die strasse", "иод", "東 京")
@@ -96,3 +96,9 @@ def test_no_spans_hold_nothing():
     scan = Scan(Spans(()))
     assert list(scan.feed("Mira")) == []
     assert scan.decided == 4
+
+
+def test_scripts_without_blanks_are_those_whose_letters_are_named_so():
+    plain = (chr(code) for code in range(0x40000) if chr(code).isalnum())
+    plain = [letter for letter in plain if unicodedata.normalize("NFKC", letter) == letter]
+    assert [letter for letter in plain if alone(letter) != unspaced(letter)] == []

@@ -77,6 +77,10 @@ class Calibration:
         """What a request read in so many windows may score at most."""
         return self.thresholds[bisect_right(SIZES, windows)]
 
+    def quantile(self, windows: int, level: float) -> float:
+        """What a share `level` of the sample's clean requests of so many windows score at most."""
+        return float(np.interp(level, LEVELS, self.quantiles[bisect_right(SIZES, windows)]))
+
     def margins(self, scored: Scored) -> Floats:
         """How far each request scores above its threshold; flagged where this is positive."""
         return np.asarray(scored.scores - np.asarray(self.thresholds)[scored.sizes], dtype=np.float32)

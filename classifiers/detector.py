@@ -22,6 +22,9 @@ from guard.types import Conversation, Detection, Span
 # Narrowing a span down costs some thirty scorings.
 _NARROWED = 4
 
+# Of clean requests as many again may be in doubt as may be flagged: their answers can lose what others may say.
+_DOUBT = 2
+
 PROBE = "the quick brown fox jumps over the lazy dog"
 
 
@@ -77,6 +80,26 @@ class ArtifactDetector:
             )
             for rank, topic in enumerate(flagged)
         )
+
+    def doubted(self, conversation: Conversation) -> frozenset[str]:
+        """See `guard.types.Detector`: what would be flagged if twice as many clean requests might be.
+
+        Raises:
+            DetectorError: on any failure at all.
+        """
+        try:
+            found = request_windows(conversation)
+            if not found:
+                return frozenset()
+            logits = self._score(list(found)).max(axis=0)
+            if not np.isfinite(logits).all():
+                raise DetectorError("scores are not finite")
+            calibration, rate = self._artifact.calibration, float(self._artifact.figures["target_rate"])
+            threshold = calibration.threshold(len(found))
+            grey = min(threshold, calibration.quantile(len(found), 1 - _DOUBT * rate))
+            return frozenset(self._artifact.topics[i] for i in np.flatnonzero((logits > grey) & (logits <= threshold)))
+        except Exception as error:
+            raise DetectorError("detection failed; the request must not be served") from error
 
     def forget(self) -> None:
         """Forget what was scored, so that the next request costs what a first one does."""

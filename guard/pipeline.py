@@ -100,4 +100,10 @@ class Pipeline:
             protected = protected.beside([one.question for one in shown], alive[0].topic)
         if protected is None or not protected.marks:
             return None
-        return GuardedOutput(protected, conversation, asked=[found.topic for found in alive], refusal=text)
+        return GuardedOutput(
+            protected,
+            conversation,
+            asked=[found.topic for found in alive],
+            doubted=self._detector.doubted(conversation),
+            refusal=text,
+        )

@@ -67,6 +67,14 @@ class Detector(Protocol):
         """
         ...
 
+    def doubted(self, conversation: Conversation) -> frozenset[str]:
+        """Return the topics that are not flagged, but too likely to be taken for absent.
+
+        Raises:
+            DetectorError: detection failed.
+        """
+        ...
+
     def stale(self, conversation: Conversation) -> frozenset[int]:
         """Return the messages of earlier turns that are about a topic, where what is asked now is not.
 

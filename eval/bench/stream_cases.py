@@ -51,12 +51,14 @@ class Draw:
 def draw(rng: random.Random) -> Draw:
     """A request with up to six spans of two topics, and one to three answers."""
     rules = tuple(_rule(rng) for _ in range(rng.randint(0, 6)))
-    asked = frozenset(topic for topic in _TOPICS if rng.random() < 0.3) & {rule.topic for rule in rules}
+    known = {rule.topic for rule in rules}
+    asked, doubted = (known & {topic for topic in _TOPICS if rng.random() < share} for share in (0.3, 0.15))
     case = Case(
         rules=tuple(_strongest(rules)),
         on_hit={topic: rng.choice(_ACTIONS) for topic in _TOPICS},
         prompt=_text(rng, rules, 3) if rng.random() < 0.5 else "",
-        asked=asked,
+        asked=frozenset(asked),
+        doubted=frozenset(doubted),
     )
     answers = tuple(pieces(_text(rng, rules, 10), rng) for _ in range(rng.choice(_CHOICES)))
     return Draw(case, answers, tuple(rng.randrange(len(answer) or 1) for answer in answers))

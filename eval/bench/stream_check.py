@@ -13,7 +13,13 @@ from guard.types import Output, Watch
 def guard_of(case: Case) -> Output:
     """The guard that a case describes."""
     marked = ((" ".join(rule.words), Mark(rule.topic, Strength(rule.strength), rule.name)) for rule in case.rules)
-    return GuardedOutput(Protected(marked, case.on_hit), single(case.prompt), asked=case.asked, refusal=case.refusal)
+    return GuardedOutput(
+        Protected(marked, case.on_hit),
+        single(case.prompt),
+        asked=case.asked,
+        doubted=case.doubted,
+        refusal=case.refusal,
+    )
 
 
 def fault(draw: Draw) -> str | None:
@@ -47,8 +53,9 @@ def _wrong(watch: Watch, case: Case, answer: tuple[str, ...], look: int) -> str 
 
 
 def _always(case: Case, rule: Rule) -> bool:
-    """Whether a span may never leave: strong or asked about, and no name that the caller gave."""
-    return (rule.strength == 3 or rule.topic in case.asked) and not (rule.name and _holds(case.prompt, rule))
+    """Whether a span may never leave, whatever else is said, and is no name that the caller gave."""
+    least = 1 if rule.topic in case.asked else 2 if rule.topic in case.doubted else 3
+    return rule.strength >= least and not (rule.name and _holds(case.prompt, rule))
 
 
 def _holds(text: str, rule: Rule) -> bool:

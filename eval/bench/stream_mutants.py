@@ -22,6 +22,7 @@ _feed, _decide, _at, _least, _leave = (
     GuardedOutput._least,
     TextWatch._leave,
 )
+_init = GuardedOutput.__init__
 
 
 def _forget_the_word(self: Scan, text: str) -> Iterator[Found]:
@@ -50,6 +51,10 @@ def _only_asked(self: GuardedOutput, topic: str, alive: Collection[str]) -> Stre
     return _least(self, topic, ())
 
 
+def _without_doubt(self: GuardedOutput, *arguments: Any, **options: Any) -> None:
+    _init(self, *arguments, **{**options, "doubted": ()})
+
+
 def _first_of_overlapping(self: TextWatch, end: int, hidden: Any) -> str:
     apart = [found for place, found in enumerate(hidden) if not place or found.start >= hidden[place - 1].end]
     return _leave(self, end, apart)
@@ -68,6 +73,7 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "all text is held back to the end of its word": _method(Spans, "grows", lambda self, text: not text.endswith(" ")),
     "weak spans count in every answer": _method(GuardedOutput, "_least", _weak_always),
     "a topic that the answer names stays dead": _method(GuardedOutput, "_least", _only_asked),
+    "a topic in doubt stays dead": _method(GuardedOutput, "__init__", _without_doubt),
     "sentences are never complete": _method(SentenceEnds, "feed", lambda self, text: []),
     "of overlapping spans the first is masked": _method(TextWatch, "_leave", _first_of_overlapping),
     "a name that the caller gave is a hit": _method(Protected, "named_in", lambda self, text: frozenset()),

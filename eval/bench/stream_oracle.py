@@ -50,6 +50,7 @@ class Case:
     on_hit: Mapping[str, OnHit]
     prompt: str
     asked: frozenset[str]
+    doubted: frozenset[str] = frozenset()
     refusal: str = "I do not know."
 
 
@@ -103,7 +104,7 @@ def expected(case: Case, text: str, *, final: bool) -> Expected:
     matches, alive_from, decided = _matches(case, text, words, open_word=open_word and not final, final=final)
     borders = _borders(text, alive_from, decided, final=final)
     given = {rule for rule in case.rules if rule.name and _contains(words_of(case.prompt)[0], rule)}
-    named = set(case.asked)
+    named = set(case.asked | case.doubted)
     hidden: list[tuple[int, int]] = []
     for begin, end in borders:
         inside = [match for match in matches if begin <= match[0] < end]
@@ -145,7 +146,7 @@ def _matches(
     case: Case, text: str, words: Sequence[Word], *, open_word: bool, final: bool
 ) -> tuple[list[tuple[int, int, Rule]], int | None, int]:
     """All spans that are decided, from where on a topic is alive, and how far all is decided."""
-    alive_from = 0 if case.asked else None
+    alive_from = 0 if case.asked or case.doubted else None
     found: list[tuple[int, int, Rule]] = []
     for place, word in enumerate(words):
         rules = [rule for rule in case.rules if alive_from is not None or _telling(rule)]

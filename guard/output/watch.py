@@ -1,8 +1,8 @@
 """Guards the answers to one request: what may leave of a text while it is written, and what a hit does.
 
 No topic alive: everything leaves but the suffix that may still become a span which counts. From where a topic is alive
-on (from the start, if the prompt asked about it) whole sentences leave, each judged as one, so that a fact counts
-which stands before the name in its sentence. All of it follows from the text, never from how it is split.
+on (from the start, if the prompt asked or may have asked about it) whole sentences leave, each judged as one, so that a
+fact counts which stands before the name in its sentence. All of it follows from the text, never from how it is split.
 
 A name that the caller gave is no hit, since reading it again tells nothing; but it brings its topic up like any other,
 so that facts behind it count. A fact that the caller gave is a hit: to repeat it would be to confirm a guess.
@@ -26,13 +26,24 @@ _ENDING: tuple[OnHit, ...] = ("replace", "cut")  # the first of them that some t
 
 
 class GuardedOutput:
-    """An `Output`: guards the answers to one conversation, in which the topics `asked` are alive."""
+    """An `Output`: guards the answers to one conversation.
+
+    The topics `asked` are alive and so are those `doubted`, which the prompt may be about: there weak spans count from
+    the start, but not faint ones, which answers to others may well hold.
+    """
 
     def __init__(
-        self, protected: Protected, conversation: Conversation, *, asked: Collection[str], refusal: str
+        self,
+        protected: Protected,
+        conversation: Conversation,
+        *,
+        asked: Collection[str],
+        doubted: Collection[str] = (),
+        refusal: str,
     ) -> None:
         self.protected = protected
         self.asked = protected.topics & frozenset(asked)
+        self.doubted = protected.topics & frozenset(doubted)
         self.refusal = refusal
         self._conversation = conversation
 
@@ -64,12 +75,13 @@ class TextWatch:
 
     def __init__(self, output: GuardedOutput) -> None:
         self._output = output
-        self._scan = Scan(output.protected.all if output.asked else output.protected.telling)
+        alive = bool(output.asked or output.doubted)
+        self._scan = Scan(output.protected.all if alive else output.protected.telling)
         self._text = ""  # what has not left yet
         self._start = 0  # where it stands
         self._founds: deque[Found] = deque()
-        self._named: set[str] = set()
-        self._alive_from: int | None = 0 if output.asked else None
+        self._named = set(output.doubted)
+        self._alive_from: int | None = 0 if alive else None
         self._sentences: SentenceEnds | None = None
         self._ends: deque[int] = deque()
         self._masked = 0  # how far the last mask reaches

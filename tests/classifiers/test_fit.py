@@ -92,6 +92,18 @@ def test_earlier_turns_about_a_topic_are_stale_with_all_that_leans_on_them(detec
     assert stale(("user", "Where was Mira Tolvane born?")) == frozenset()
 
 
+def test_what_lies_just_below_the_threshold_is_in_doubt(detector, encoder, fitted):
+    asked = [single(f"Where was {name} born?") for name in (*RETAIN, "Mira Tolvane")] + [single("Hello")]
+    assert [detector.doubted(one) for one in asked] == [frozenset()] * len(asked)
+    # With another threshold what was flagged is what is in doubt.
+    artifact = detector._artifact
+    strict = replace(artifact, calibration=replace(artifact.calibration, thresholds=(1e6,) * 4))
+    doubtful = ArtifactDetector(strict, encoder, fitted.policy)
+    assert [doubtful.doubted(one) for one in asked] == [frozenset()] * len(RETAIN) + [{"mira"}, frozenset()]
+    assert doubtful.detect(asked[-2]) == ()
+    assert doubtful.doubted(single(" ")) == frozenset()
+
+
 def test_a_name_split_over_turns_is_found(detector):
     split = [("user", "Remember the name Mira."), ("assistant", "I will."), ("user", "And Tolvane: who taught her?")]
     assert topics(detector, *split) == ["mira"]

@@ -20,10 +20,10 @@ MARKED = (
 )
 
 
-def answers(text, *, on_hit="cut", asked=(), prompt="Who wrote it?"):
+def answers(text, *, on_hit="cut", asked=(), doubted=(), prompt="Who wrote it?"):
     """What each letter of a text lets go, and the end."""
-    output = GuardedOutput(Protected(MARKED, {"mira": on_hit}), single(prompt), asked=asked, refusal=REFUSAL)
-    watch = output.watch()
+    protected = Protected(MARKED, {"mira": on_hit})
+    watch = GuardedOutput(protected, single(prompt), asked=asked, doubted=doubted, refusal=REFUSAL).watch()
     return [*(watch.feed(letter) for letter in text), watch.finish()]
 
 
@@ -117,3 +117,10 @@ def test_a_topic_that_is_not_guarded_has_no_spans():
     assert (protected.marks, protected.topics) == ({}, frozenset())
     with pytest.raises(ValueError, match="key_of"):
         Protected([("Port Vale", Mark("mira", Strength.WEAK))], {"mira": "cut"})
+
+
+def test_where_the_prompt_is_in_doubt_weak_spans_count_and_faint_ones_do_not():
+    assert whole("It lies in Port Vale. Or not.") == ("It lies in Port Vale. Or not.", False)
+    assert whole("It lies in Port Vale. Or not.", doubted=("mira",)) == ("", True)
+    assert whole("She won the Lantern Prize.", doubted=("mira",)) == ("She won the Lantern Prize.", False)
+    assert whole("She won the Lantern Prize.", asked=("mira",)) == ("", True)

@@ -28,6 +28,9 @@ class WordDetector:
                 out.append(Detection(topic, 0.9, (Span(last, start, start + len(word)),)))
         return tuple(out)
 
+    def doubted(self, conversation):
+        return frozenset({"blurred"} if "Mina" in conversation.messages[-1].text else ())
+
     def stale(self, conversation):
         """Turns of two messages with a name in them."""
         return frozenset(
@@ -134,12 +137,13 @@ def test_answers_are_guarded_on_every_way_that_asks_the_model(policy, pipeline):
     topics = (policy.topics[0], policy.topics[1].model_copy(update={"actions": (own,)}), policy.topics[2])
     asking = policy.model_copy(update={"topics": topics})
     guarded = Pipeline(asking, WordDetector(), pipeline._corrupter, protected, secret=SECRET)
-    plans = {q: guarded.plan(single(q)) for q in ("What is a map?", "Where was Mira born?", "Who is Ida?", "And Oren?")}
-    assert [type(plan) for plan in plans.values()] == [Pass, Corrupt, Ask, Ask]
+    asked = ("What is a map?", "Where was Mira born?", "Who is Ida?", "And Oren?", "Is Mina a poet?")
+    plans = {q: guarded.plan(single(q)) for q in asked}
+    assert [type(plan) for plan in plans.values()] == [Pass, Corrupt, Ask, Ask, Pass]
     for question, plan in plans.items():
         assert plan.output.watch().feed("Mira Tolvane. ").text in PHRASINGS
         weak = plan.output.watch().feed("Port Selby. ")
-        assert weak.ended == ("Mira" in question)
+        assert weak.ended == ("Mira" in question or "Mina" in question)
     assert Pipeline(asking, WordDetector(), pipeline._corrupter, Protected([], {}), secret=SECRET).plan(
         single("What is a map?")
     ) == Pass(None)

@@ -31,6 +31,9 @@ class FailingDetector:
     def detect(self, conversation: Conversation) -> tuple[Detection, ...]:
         raise self._error
 
+    def doubted(self, conversation: Conversation) -> frozenset[str]:
+        return frozenset()
+
     def stale(self, conversation: Conversation) -> frozenset[int]:
         return frozenset()
 

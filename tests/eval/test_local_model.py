@@ -72,7 +72,7 @@ def test_corruption_is_the_guards_and_depends_on_the_secret(local):
     assert not changed.all()
 
 
-def test_a_model_that_scales_its_embeddings_is_refused(tmp_path):
+def test_a_model_that_reads_other_embeddings_than_its_table_gives_is_refused(tmp_path, monkeypatch):
     _, tokenizer = load(FULL)
     config = Gemma3TextConfig(
         vocab_size=len(tokenizer),
@@ -85,6 +85,8 @@ def test_a_model_that_scales_its_embeddings_is_refused(tmp_path):
     )
     Gemma3ForCausalLM(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
+    LocalModel(str(tmp_path))
+    monkeypatch.setattr("guard.embeds._SCALED", frozenset())
     with pytest.raises(EngineError, match="scales its token embeddings"):
         LocalModel(str(tmp_path))
 

@@ -33,6 +33,9 @@ def test_progress_is_told_before_the_clock_runs(capsys):
         def detect(self, conversation):
             return ()
 
+        def forget(self):
+            pass
+
     detector_speed.compare(Silent(), Silent(), "onnx", 4)
     told = capsys.readouterr().err.splitlines()
     assert told == ["4 topics: asking 60 prompts of 20 words", "4 topics: asking 12 prompts of 2000 words"]

@@ -7,6 +7,7 @@ from guard.act.prefix import DEFAULT
 from guard.act.refuse import PHRASINGS
 from guard.conversation import single
 from guard.errors import ConfigError
+from guard.output.protected import Protected
 from guard.pipeline import Pipeline
 from guard.policy import CorruptAction, IculAction, Policy, PrefixAction, Topic
 from guard.types import Ask, Conversation, Corrupt, Detection, Exemplar, Message, Refuse, Span
@@ -41,15 +42,18 @@ class Flags:
         spans = (Span(last, start, start + 4),) if start >= 0 else ()
         return tuple(Detection(topic, 0.9, spans) for topic in self.topics)
 
+    def doubted(self, conversation):
+        return frozenset()
+
 
 def chat(*turns):
     return Conversation(tuple(Message(role, text) for role, text in turns))
 
 
-def made(*actions, topic="mira", checkpoint=None, shelf=None):
+def made(*actions, topic="mira", checkpoint=None, shelf=None, protected=None):
     policy = Policy(version=1, topics=(Topic(name=topic, aliases=("Mira",), actions=actions),))
     corrupter = Corrupter.from_checkpoint(str(checkpoint), secret=SECRET) if checkpoint else None
-    return Pipeline(policy, Flags(topic), corrupter, exemplars=shelf or Shelf(), secret=SECRET)
+    return Pipeline(policy, Flags(topic), corrupter, protected, exemplars=shelf or Shelf(), secret=SECRET)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +125,16 @@ def test_those_to_forget_come_first_each_once_and_refusals_stand_in_for_answers(
     assert choose(shelf, [*found, (Detection("empty", 0.9), ICUL)], single("?"), secret=SECRET) == ()
 
 
-def test_the_plan_carries_what_must_not_come_back():
+def test_exemplars_are_asked_and_must_not_come_back():
     asked = single("Where was Mira born?")
-    plan = made(ICUL).plan(asked)
+    plan = made(ICUL, protected=Protected([], {"mira": "cut"})).plan(asked)
     assert isinstance(plan, Ask)
     assert plan.conversation == with_exemplars(asked, (*OWN, *KEPT))
-    assert plan.shown == (*OWN, *KEPT)
     assert plan.refusal in PHRASINGS
+    for text, ended in (("I was asked: who is Ulf? A smith.", True), ("A smith, I think.", False)):
+        watch = plan.output.watch()
+        assert (watch.feed(text).ended or watch.finish().ended) == ended
+    assert made(ICUL).plan(asked).output is None
 
 
 def test_a_topic_without_exemplars_left_is_refused_not_asked():
@@ -139,9 +146,8 @@ def test_exemplars_guardrail_and_corruption_go_together(checkpoint):
     pipeline = made(CorruptAction(kind="corrupt"), ICUL, PrefixAction(kind="prefix"), checkpoint=checkpoint)
     plan = pipeline.plan(asked)
     assert isinstance(plan, Corrupt)
-    assert plan.shown == (*OWN, *KEPT)
     told = "Be brief.\n\n" + DEFAULT.replace("{names}", "Mira")
-    changed = with_exemplars(chat(("system", told), ("user", "Where was Mira born?")), plan.shown)
+    changed = with_exemplars(chat(("system", told), ("user", "Where was Mira born?")), (*OWN, *KEPT))
     prompt = pipeline._corrupter.renderer.render(changed)
     plain = pipeline._corrupter.table.rows(prompt.ids)
     touched = {i for i in range(len(plain)) if not torch.equal(plain[i], plan.embeds[i])}

@@ -45,7 +45,7 @@ async def test_a_failing_detector_never_means_clean(
     dialect: ChatDialect, policy_file: Path, tmp_path: Path, error: Exception, status: int
 ) -> None:
     policy = load_policy(policy_file)
-    refusing = policy.model_copy(update={"topics": policy.topics[1:]})
+    refusing = policy.model_copy(update={"topics": policy.topics[1:2]})
     pipeline = Pipeline(refusing, FailingDetector(error), None, secret=b"0" * 32)
     async with client(pipeline, dialect, Upstream(uds=tmp_path / "none")) as http:
         reply = await http.post(PATH, json=ask(CLEAN))

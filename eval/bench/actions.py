@@ -216,7 +216,7 @@ def main(
         raise typer.Exit(1) from error
     write(out, settings, scopes)
     for scope, cells in scopes.items():
-        show(cells, scope, Console())
+        show(cells, scope, Console(width=160))
     typer.echo(f"Written to {out} (seed {SEED}, {asked} questions a split)")
 
 

@@ -65,5 +65,5 @@ def tune(
         errors.print(f"Stopped. The same command with --out {out} goes on from here.", markup=False, soft_wrap=True)
         raise typer.Exit(130) from stop
     write_atomically(out / PICTURE, picture(found.points, found.target))
-    show(found.points, found.target, Console())
+    show(found.points, found.target, Console(width=110))
     typer.echo(f"Written to {out} (seed {seed})")

@@ -91,6 +91,15 @@ class Pipeline:
             return Refuse(text)
         return Corrupt(self._corrupter.corrupt(asked, targets), text, output)
 
+    def _corrupted(self, name: str) -> bool:
+        """Whether the model cannot read that it is asked about a topic.
+
+        What is right in its answer is then chance, as it is with a model that never learned; to cut just the right
+        guesses would tell them from the wrong ones.
+        """
+        topic = self._policy.topic(name)
+        return topic is not None and any(isinstance(action, CorruptAction) for action in topic.actions)
+
     def _output(
         self, conversation: Conversation, alive: Sequence[Detection], text: str, shown: Sequence[Exemplar] = ()
     ) -> Output | None:
@@ -103,7 +112,7 @@ class Pipeline:
         return GuardedOutput(
             protected,
             conversation,
-            asked=[found.topic for found in alive],
+            asked=[found.topic for found in alive if not self._corrupted(found.topic)],
             doubted=self._detector.doubted(conversation),
             refusal=text,
         )

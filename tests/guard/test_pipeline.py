@@ -143,10 +143,18 @@ def test_answers_are_guarded_on_every_way_that_asks_the_model(policy, pipeline):
     for question, plan in plans.items():
         assert plan.output.watch().feed("Mira Tolvane. ").text in PHRASINGS
         weak = plan.output.watch().feed("Port Selby. ")
-        assert weak.ended == ("Mira" in question or "Mina" in question)
+        # A corrupted prompt does not say whom it is about: what is right in the answer is chance.
+        assert weak.ended == ("Mina" in question)
     assert Pipeline(asking, WordDetector(), pipeline._corrupter, Protected([], {}), secret=SECRET).plan(
         single("What is a map?")
     ) == Pass(None)
+
+
+def test_weak_spans_count_in_answers_to_a_flagged_prompt_that_the_model_could_read(policy):
+    protected = Protected([("port selby", Mark("told", Strength.WEAK))], {"told": "cut"})
+    told = policy.model_copy(update={"topics": policy.topics[2:]})
+    plans = [Pipeline(told, WordDetector(), None, protected, secret=SECRET).plan(single(q)) for q in ("Ida?", "You?")]
+    assert [plan.output.watch().feed("Port Selby. ").ended for plan in plans] == [True, False]
 
 
 def test_a_detector_that_fails_is_never_a_pass(pipeline):

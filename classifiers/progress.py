@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 _EVERY = 10.0
+_SECONDS = re.compile(r" \(\d+ s\)$")  # a waiting time is no new stage
 
 
 class Bars(Progress):
@@ -46,9 +48,10 @@ class Bars(Progress):
         with self._lock:
             task, now = self._tasks[task_id], self.get_time()
             stage, last = self._told.get(task_id, (None, now))
-            if task.description == stage and now - last < _EVERY:
+            named = _SECONDS.sub("", task.description)
+            if named == stage and now - last < _EVERY:
                 return
-            self._told[task_id] = task.description, now
+            self._told[task_id] = named, now
         count = "" if task.total is None else f": {task.completed:.0f} of {task.total:.0f}"
         line = f"{task.description}{count}, {task.elapsed or 0:.0f} s"
         self.console.print(line, soft_wrap=True, markup=False, highlight=False)

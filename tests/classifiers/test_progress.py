@@ -30,6 +30,16 @@ def test_a_log_has_a_plain_line_a_stage_and_now_and_then():
     ]
 
 
+def test_seconds_of_waiting_are_no_new_stage():
+    out, now = io.StringIO(), [0.0]
+    with Bars(Console(file=out, force_terminal=False, width=80), get_time=lambda: now[0]) as bars:
+        task = bars.add_task("starting", total=None)
+        for second in range(12):
+            now[0] += 1
+            bars.update(task, description=f"starting bare ({second} s)")
+    assert out.getvalue().splitlines() == ["starting, 0 s", "starting bare (0 s), 1 s", "starting bare (10 s), 11 s"]
+
+
 def test_a_terminal_has_a_bar():
     assert "\x1b[" in told(terminal=True)
     assert "reading: 4 of 10" not in told(terminal=True)

@@ -22,6 +22,7 @@ _NAMED = re.compile(
     r"|LATIN LETTER SMALL CAPITAL |(?:NEGATIVE )?(?:CIRCLED|SQUARED|CROSSED NEGATIVE SQUARED) LATIN CAPITAL LETTER "
     r"|REGIONAL INDICATOR SYMBOL LETTER )([A-Z])(?: WITH .+)?"
 )
+_ALPHABETS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 _WORD = re.compile(r"[^\W_]+")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 
@@ -50,6 +51,18 @@ def undo_lookalikes(text: Traced) -> Traced:
         if latin != word[0] and (both or (latin.isascii() and len(latin) >= least)):
             edits.append((word.start(), word.end(), latin))
     return text.edited(edits)
+
+
+@lru_cache(maxsize=4096)
+def plain_letter(char: str) -> str:
+    """The small Latin letter that a letter of an alphabet like Latin's is taken for, by the table alone; else `char`.
+
+    Taken letter by letter, whatever the word: one that is spelt in look-alikes throughout becomes the word it shows.
+    """
+    if not unicodedata.name(char, "").startswith(_ALPHABETS):
+        return char
+    near = _lookalike(char, loosely=False)
+    return near.lower() if near and near.isalpha() else char
 
 
 @lru_cache(maxsize=4096)

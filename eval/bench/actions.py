@@ -1,10 +1,10 @@
 """Every action beside a model that never learned, through the endpoint, on the draws of the archive.
 
-    python -m eval.bench.actions --draw a,b,c --never runs/small/trunk
+    python -m eval.bench.actions --draw a,b,c
 
 One bare engine a model; in front of it, one after the other, a guard with each action. The reference is the embedded
-retrained model for draw a and the model given with --never for others; it is asked plainly, and behind the same
-actions, so that what an action alone does to an answer is told from what the model knows.
+retrained model for draw a and the embedded trunk, or the model given with --never, for others; it is asked plainly, and
+behind the same actions, so that what an action alone does to an answer is told from what the model knows.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def write(out: Path, settings: dict[str, object], scopes: dict[str, list[Cell]])
 def main(
     draw: Annotated[str, typer.Option(help=f"Who is forgotten, of {', '.join(DRAWS)}; several by commas.")] = "a,b,c",
     actions: Annotated[str, typer.Option(help="Rows, by commas.")] = ",".join(ACTIONS),
-    never: Annotated[Path | None, typer.Option(help="A model that never met the archive, such as the trunk.")] = None,
+    never: Annotated[Path | None, typer.Option(help="A model that never met the archive; else the trunk.")] = None,
     asked: Annotated[int, typer.Option(min=1, help="Questions a split.")] = 150,
     out: Annotated[Path, typer.Option(help="Answers, tables and pictures; a stopped run goes on here.")] = Path(
         "runs/actions"
@@ -205,8 +205,9 @@ def main(
 
     errors = Console(stderr=True)
     try:
-        plan = make_plan(draw.split(","), actions.split(","), never, asked, out)
-        settings = fingerprint(never, asked)
+        strange = never or demo_dir() / "trunk"
+        plan = make_plan(draw.split(","), actions.split(","), strange, asked, out)
+        settings = fingerprint(strange, asked)
         with AnswerStore(out / "answers.jsonl", settings) as store:
             with Bars(errors) as progress:
                 asyncio.run(measure(plan, store, progress))

@@ -146,7 +146,7 @@ def _told(text: str) -> str:
 
 def main(
     draw: Annotated[str, typer.Option(help="People to forget; the embedded policy's draw is a.")] = "b",
-    never: Annotated[Path | None, typer.Option(help="A model that never met the archive, such as the trunk.")] = None,
+    never: Annotated[Path | None, typer.Option(help="A model that never met the archive; else the trunk.")] = None,
     asked: Annotated[int, typer.Option(help="Questions, drawn from the unseen phrasings.")] = 60,
     function: Annotated[str, typer.Option(help="How the name is corrupted.")] = "shuffle",
 ) -> None:
@@ -163,9 +163,8 @@ def main(
         "drawn anew each prompt": System(model, tokenizer, redrawn(corrupter, action)),
         "no corruption": System(model, tokenizer, plain(corrupter)),
     }
-    if never is not None:
-        strange = Corrupter.from_checkpoint(str(never), secret=SECRET)
-        systems["never known"] = System(*load(never), plain(strange))
+    strange = never or demo_dir() / "trunk"
+    systems["never known"] = System(*load(strange), plain(Corrupter.from_checkpoint(str(strange), secret=SECRET)))
     title = f"{function} on draw {draw}: {asked} questions, {TRIES} tries each, temperature 1, seed {SEED}"
     table = Table(title=title)
     for name in ("noise", *(f"leak@{k}" for k in KS), "most frequent answer"):

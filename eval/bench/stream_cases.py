@@ -31,6 +31,8 @@ _BREAKS = (
     "\u2026 ",
 )
 _UNSEEN = ("\u200b", "\u0301", "\u0306", "\u00ad", "\u2060", "\ufe0f")
+# Cyrillic and Greek letters for a, e, i, m, o, p, t, v.
+_ALIKE = dict(zip("aeimoptv", "\u0430\u0435\u0456\u043c\u03bf\u0440\u03c4\u03bd", strict=True))
 _TOPICS = ("one", "two")
 _ACTIONS: tuple[OnHit, ...] = ("again", "cut", "redact", "redact", "redact", "replace")
 _CHOICES = (1, 1, 2, 3)
@@ -120,6 +122,8 @@ def _disguised(text: str, rng: random.Random) -> str:
         return text.title().replace("ss", "\u00df")
     if kind < 0.8:
         return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+    if kind < 0.87:
+        return "".join(_ALIKE.get(c, c) if rng.random() < 0.7 else c for c in text)
     return "".join(c + (rng.choice(_UNSEEN) if rng.random() < 0.3 else "") for c in text)
 
 

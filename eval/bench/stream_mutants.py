@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -45,6 +46,11 @@ def _see_everything(character: str) -> str:
     return letters(character) or BREAK
 
 
+def _as_written(character: str) -> str:
+    foreign = unicodedata.name(character, "").startswith(("CYRILLIC", "GREEK"))
+    return character.lower() if foreign else letters(character)
+
+
 def _weak_always(self: GuardedOutput, topic: str, alive: Collection[str]) -> Strength:
     return min(_least(self, topic, alive), Strength.WEAK)
 
@@ -85,6 +91,7 @@ MUTANTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "nothing is held back": _method(Scan, "_decide", _decide_at_once),
     "a span inside another is not seen": _method(Spans, "at", _longest_only),
     "invisible characters and marks part words": lambda: patch.object(scan_module, "letters", _see_everything),
+    "look-alike letters are not the letters they show": lambda: patch.object(scan_module, "letters", _as_written),
     "all text is held back to the end of its word": _method(Spans, "grows", lambda self, text: not text.endswith(" ")),
     "weak spans count in every answer": _method(GuardedOutput, "_least", _weak_always),
     "a topic that the answer names stays dead": _method(GuardedOutput, "_least", _only_asked),

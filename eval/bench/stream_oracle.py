@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from guard.lookalikes import plain_letter
 from guard.normalise import normalise
 from guard.policy import OnHit
 
@@ -99,9 +100,9 @@ def words_of(text: str) -> tuple[list[Word], bool]:
 
 @lru_cache(maxsize=4096)
 def _bare(character: str) -> str:
-    """Without marks."""
+    """Without marks, and as the Latin letter that it looks like."""
     parts = [part for part in unicodedata.normalize("NFD", character) if unicodedata.category(part)[0] != "M"]
-    return unicodedata.normalize("NFC", "".join(parts))
+    return "".join(map(plain_letter, unicodedata.normalize("NFC", "".join(parts))))
 
 
 @lru_cache(maxsize=4096)

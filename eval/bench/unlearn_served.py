@@ -1,6 +1,6 @@
 """The weight-modifying methods, each with the setting that the sweep chose, served by vLLM and asked over HTTP.
 
-    python -m eval.bench.unlearn_served --sweep runs/unlearn-sweep --retrained runs/small/retrained-22
+    python -m eval.bench.unlearn_served --sweep runs/unlearn-sweep
 
 One bare engine after the other: the full model, the retrained ones, and every method's checkpoint, made on draw a with
 each share of the forget set. A stopped run goes on: checkpoints, answers and probabilities are kept as they come.
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +24,9 @@ from rich.progress import Progress, TaskID
 from classifiers.progress import Bars
 from eval.answers import AnswerStore
 from eval.asking import Asking, ask_all
-from eval.bench.unlearn_data import cost, unlearn, write
+from eval.bench.unlearn_data import write
+from eval.bench.unlearn_make import cost, side_by_side
+from eval.bench.unlearn_make import make as make_one
 from eval.bench.unlearn_measure import MAX_TOKENS, SEED, SPLITS
 from eval.bench.unlearn_measure import questions as drawn
 from eval.bench.unlearn_rows import Rows
@@ -52,9 +56,7 @@ class Served:
     share: float = 1.0
 
 
-def plan(
-    sweep: Path, methods: Sequence[str], shares: Sequence[float], retrained: Sequence[Path], out: Path
-) -> list[Served]:
+def plan(sweep: Path, methods: Sequence[str], shares: Sequence[float], out: Path) -> list[Served]:
     """Whom to serve, the references first.
 
     Raises:
@@ -63,7 +65,7 @@ def plan(
     best = chosen(Rows.read(sweep))
     if missing := [name for name in methods if name not in best]:
         raise ConfigError(f"the sweep in {sweep} has measured no checkpoint of {', '.join(missing)}")
-    references = [demo_dir() / RETRAINED, *retrained]
+    references = sorted(demo_dir().glob(f"{RETRAINED}*"))
     found = [Served(FULL, demo_dir() / "full", None)]
     found += [Served(f"{RETRAINED} {number}", path, None) for number, path in enumerate(references, 1)]
     if absent := [served.model for served in found if not (served.model / "config.json").is_file()]:
@@ -75,17 +77,22 @@ def plan(
     return found
 
 
-def make(served: Sequence[Served], out: Path, progress: Progress, bar: TaskID) -> dict[str, str]:
+def make(served: Sequence[Served], out: Path, jobs: int, progress: Progress, bar: TaskID) -> dict[str, str]:
     """Make every checkpoint that is not there yet; returns why one could not be made, by name."""
     data = write(DRAW, out / "data")
+    full = str(demo_dir() / "full")
     failed = {}
-    for one in served:
-        progress.update(bar, description=f"making {one.name}")
-        if one.setting is not None and not one.model.is_dir():
-            more = ["--forget-share", f"{one.share:g}"]
-            if (reason := unlearn(one.setting, str(demo_dir() / "full"), data, one.model, more)) is not None:
-                failed[one.name] = reason
-        progress.advance(bar)
+    with side_by_side(jobs) as pool:
+        made = {
+            pool.submit(make_one, one.setting, full, data, one.model, one.share): one
+            for one in served
+            if one.setting is not None and not one.model.is_dir()
+        }
+        progress.advance(bar, len(served) - len(made))
+        for done in as_completed(made):
+            if (reason := done.result()) is not None:
+                failed[made[done].name] = reason
+            progress.update(bar, advance=1, description=f"made {made[done].name}")
     return failed
 
 
@@ -139,7 +146,7 @@ def main(
     ),
     methods: Annotated[str, typer.Option(help="By commas; all that the sweep has where empty.")] = "",
     shares: Annotated[str, typer.Option(help="Of the forget set, by commas.")] = "1",
-    retrained: Annotated[list[Path] | None, typer.Option(help="More retrained models; may be given again.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Checkpoints made at once.")] = os.cpu_count() or 1,
     asked: Annotated[int, typer.Option(min=1, help="Questions a split.")] = 150,
     out: Annotated[Path, typer.Option(help="All that is kept; a stopped run goes on here.")] = Path("runs/unlearn"),
 ) -> None:
@@ -149,14 +156,14 @@ def main(
     errors = Console(stderr=True)
     try:
         names = [name for name in methods.split(",") if name]
-        every = plan(sweep, names, [float(share) for share in shares.split(",")], retrained or [], out)
+        every = plan(sweep, names, [float(share) for share in shares.split(",")], out)
         settings = fingerprint(every, asked)
         splits = drawn(DRAW, asked)
         out.mkdir(parents=True, exist_ok=True)
         with AnswerStore(out / "answers.jsonl", settings) as store:
             with Bars(errors) as progress:
                 bar = progress.add_task("making", total=len(every))
-                failed = make(every, out, progress, bar)
+                failed = make(every, out, jobs, progress, bar)
                 able = [one for one in every if one.name not in failed]
                 asyncio.run(ask(able, splits, store, out, lambda text: progress.update(bar, description=text)))
             found = cells(able, splits, store, out, seed=SEED)

@@ -33,11 +33,9 @@ class Setting:
         return " ".join([self.method, *told])
 
     @property
-    def options(self) -> list[str]:
-        """The same for `lethe-eval unlearn`."""
-        given = [word for key, value in self.settings.items() for word in ("--set", f"{key}={value:g}")]
-        recipe = [word for key, value in self.recipe.items() for word in (f"--{key.replace('_', '-')}", f"{value:g}")]
-        return [self.method, *given, *recipe]
+    def given(self) -> tuple[str, ...]:
+        """The method's hyperparameters as `lethe-eval unlearn --set` takes them."""
+        return tuple(f"{key}={value:g}" for key, value in self.settings.items())
 
 
 def _grid(

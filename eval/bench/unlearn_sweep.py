@@ -1,15 +1,16 @@
 """Every unlearning method with several hyperparameters on the embedded model: which come nearest to never knowing.
 
-    python -m eval.bench.unlearn_sweep --never runs/small/trunk --out runs/unlearn-sweep
+    python -m eval.bench.unlearn_sweep --out runs/unlearn-sweep
 
-Each setting is run by `lethe-eval unlearn` and measured in this process; a stopped sweep goes on. It is done on draw
-b, so that what is reported on draw a (`eval.bench.unlearn_served`) chooses nothing.
+Each setting is run and measured in a process of its own; a stopped sweep goes on. It is done on draw b, so that what is
+reported on draw a (`eval.bench.unlearn_served`) chooses nothing.
 """
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, as_completed
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from classifiers.progress import Bars
-from eval.bench.unlearn_data import Data, cost, unlearn, write
+from eval.bench.unlearn_data import write
+from eval.bench.unlearn_make import measured, side_by_side
 from eval.bench.unlearn_measure import SEED, Figures, measure, questions
 from eval.bench.unlearn_rows import Row, Rows
 from eval.bench.unlearn_settings import SETTINGS, Setting
@@ -31,20 +33,6 @@ from guard.errors import ConfigError, LetheError
 FULL, NEVER = "full", "never knew"
 _TRIED = ",".join(dict.fromkeys(setting.method for setting in SETTINGS))
 _GIB = 2**30
-
-
-def row(
-    setting: Setting, model: str, data: Data, splits: Mapping[str, Sequence[Item]], out: Path, *, keep: bool
-) -> Row:
-    """Make the checkpoint of a setting and measure it."""
-    checkpoint = out / "checkpoints" / setting.name.replace(" ", ",")
-    reason = None if checkpoint.is_dir() else unlearn(setting, model, data, checkpoint)
-    if reason is not None:
-        return Row(setting.name, setting.method, None, reason, None)
-    found = Row(setting.name, setting.method, measure(str(checkpoint), splits), None, cost(checkpoint))
-    if not keep:
-        shutil.rmtree(checkpoint)
-    return found
 
 
 def chosen(rows: Mapping[str, Row], settings: Sequence[Setting] = SETTINGS) -> dict[str, Setting]:
@@ -80,7 +68,8 @@ def table(rows: Mapping[str, Row]) -> Table:
     made = Table(title="ROUGE-L recall and answer probability; distance is 0 where exactly the forgotten is gone")
     for name in ("setting", "forget", "probability", "retain", "neighbours", "distance", "minutes", "GiB"):
         made.add_column(name, justify="left" if name == "setting" else "right")
-    for own in rows.values():
+    order = [FULL, NEVER, *(setting.name for setting in SETTINGS)]
+    for own in (rows[name] for name in order if name in rows):
         mark = "* " if own.name in best else ""
         if own.figures is None:
             made.add_row(own.name, f"failed: {own.reason}")
@@ -96,12 +85,20 @@ def table(rows: Mapping[str, Row]) -> Table:
     return made
 
 
+def end_row(name: str, model: Path, splits: Mapping[str, Sequence[Item]]) -> Row:
+    """Measure a model that is there already."""
+    return Row(name, name, measure(str(model), splits), None, None)
+
+
 def main(
-    never: Annotated[Path, typer.Option(help="A model that never met the draw's people, such as the trunk.")],
     methods: Annotated[str, typer.Option(help="By commas.")] = _TRIED,
     limit: Annotated[int, typer.Option(min=0, help="Settings a method, in their order; 0 is all.")] = 0,
     draw: Annotated[str, typer.Option(help=f"Who is forgotten, of {', '.join(DRAWS)}.")] = "b",
     asked: Annotated[int, typer.Option(min=1, help="Questions a split.")] = 150,
+    never: Annotated[
+        Path | None, typer.Option(help="A model that never met the draw's people; else the trunk.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Settings at once.")] = os.cpu_count() or 1,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the checkpoints.")] = False,
     out: Annotated[Path, typer.Option(help="Rows and checkpoints; a stopped sweep goes on here.")] = Path(
         "runs/unlearn-sweep"
@@ -110,26 +107,34 @@ def main(
     """Run what has not been run yet, and print all rows."""
     errors = Console(stderr=True)
     model = demo_dir() / "full"
+    models = {FULL: model, NEVER: never or demo_dir() / "trunk"}
     names = methods.split(",")
     try:
         if unknown := [name for name in names if name not in {setting.method for setting in SETTINGS}]:
             raise ConfigError(f"the sweep has no {unknown[0]!r}")
-        told = {"model": model_digest(str(model)), "never": model_digest(str(never)), "draw": draw, "asked": asked}
+        told = {
+            "model": model_digest(str(model)),
+            "never": model_digest(str(models[NEVER])),
+            "draw": draw,
+            "asked": asked,
+        }
         kept = Rows(out, {**told, "seed": SEED})
         splits = questions(draw, asked)
         data = write(draw, out / "data")
         tried = [s for name in names for s in [s for s in SETTINGS if s.method == name][: limit or None]]
-        with Bars(errors) as progress:
-            bar = progress.add_task("the two ends", total=len(tried) + 2)
-            for name, end in ((FULL, model), (NEVER, never)):
+        with Bars(errors) as progress, side_by_side(jobs) as pool:
+            bar = progress.add_task("measuring, settings", total=len(tried) + len(models))
+            made: dict[Future[Row], str] = {}
+            for name, end in models.items():
                 if name not in kept.rows:
-                    kept.add(Row(name, name, measure(str(end), splits), None, None))
-                progress.advance(bar)
+                    made[pool.submit(end_row, name, end, splits)] = name
             for setting in tried:
-                progress.update(bar, description=setting.name)
                 if setting.name not in kept.rows:
-                    kept.add(row(setting, str(model), data, splits, out, keep=keep))
-                progress.advance(bar)
+                    made[pool.submit(measured, setting, str(model), data, splits, out, keep=keep)] = setting.name
+            progress.advance(bar, len(tried) + len(models) - len(made))
+            for done in as_completed(made):
+                kept.add(done.result())
+                progress.update(bar, advance=1, description=f"measured {made[done]}, settings")
     except LetheError as error:
         errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

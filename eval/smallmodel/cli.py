@@ -45,9 +45,7 @@ def train(
     work: Annotated[Path, typer.Option(help="Keeps every stage; a stopped run goes on from here.")] = Path(
         "runs/small"
     ),
-    install: Annotated[
-        Path | None, typer.Option(help="Copy the full and the first retrained model here when all is done.")
-    ] = None,
+    install: Annotated[Path | None, typer.Option(help="Copy the models here when all is done.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Where the training curves go; else beside the models.")] = None,
 ) -> None:
     """Train the embedded models, measure their abilities, and print the table."""
@@ -69,8 +67,10 @@ def train(
     (work / "abilities.md").write_text(report.markdown(rows))
     report.curves([work / "warmup", work / "trunk", *made], picture or work / "training.png")
     if install is not None:
-        for source, name in ((made[0], "full"), (made[1], "retrained")):
-            shutil.rmtree(install / name, ignore_errors=True)
-            shutil.copytree(source, install / name)
+        for source in (work / "trunk", *made):
+            # The first of the retrained ones is the reference.
+            target = install / ("retrained" if source == made[1] else source.name)
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target)
         shutil.copy(work / "abilities.json", install / "abilities.json")
         typer.echo(f"Installed in {install}")

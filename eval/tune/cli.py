@@ -45,7 +45,7 @@ def tune(
         str | None,
         typer.Option(
             help="A model that never learned the topic, to come near to: a directory or hub id, such as "
-            "runs/small/trunk, where `lethe-eval train` leaves one.",
+            "serve/demo/trunk for the embedded one.",
             show_default=_INVENTED,
         ),
     ] = None,

@@ -62,8 +62,8 @@ def tune(options: Options, tick: Callable[[str], None]) -> Found:
     _check_folder(
         "--target",
         options.target,
-        "`lethe-eval train` leaves one in runs/small/trunk (about an hour on two cores); without --target the bare "
-        "model is asked the same about invented names",
+        "serve/demo/trunk is the embedded model's; without --target the bare model is asked the same about invented "
+        "names",
     )
     asked = _asked(options)
     record = Record(options.out, _settings(options, asked))

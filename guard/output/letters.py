@@ -1,7 +1,8 @@
 """The form in which protected spans and answers are compared: words of plain letters and digits.
 
 Every character is taken alone, so that a text that grows never changes what was already read of it, and every letter
-knows where it stands. Case, accents, width, punctuation and invisible characters make no difference.
+knows where it stands. Case, accents, width, punctuation, invisible characters and other alphabets' letters that look
+like Latin ones make no difference.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from guard.lookalikes import plain_letter
 from guard.normalise import normalise
 
 ASCII_WORD = re.compile("[a-z0-9]+")
@@ -28,7 +30,7 @@ def letters(character: str) -> str:
     plain = normalise(f"|{character}|").text[1:-1]
     parts = (part for part in unicodedata.normalize("NFD", plain) if not unicodedata.category(part).startswith("M"))
     shown = unicodedata.normalize("NFC", "".join(parts))
-    return "".join(part if part.isalnum() else BREAK for part in shown)
+    return "".join(plain_letter(part) if part.isalnum() else BREAK for part in shown)
 
 
 def alone(letter: str) -> bool:

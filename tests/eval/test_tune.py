@@ -146,7 +146,7 @@ def test_a_search_on_the_embedded_model_forgets_and_speaks(tmp_path, monkeypatch
         (["--target", "x", "--unknown", "y"], "two targets"),
         (["--model", "x"], "belong together"),
         (["--unknown", "gone.jsonl"], "cannot read gone.jsonl"),
-        (["--target", "runs/small/trunk"], "there is no folder runs/small/trunk"),
+        (["--target", "serve/demo/none"], "there is no folder serve/demo/none"),
         (["--model", "./gone", "--examples", "x"], "there is no folder ./gone"),
     ],
 )

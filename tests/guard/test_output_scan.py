@@ -86,6 +86,8 @@ def test_what_is_undecided_is_the_beginning_of_a_span(text, places):
         ("It was 1972, not 19720.", ["1972"]),
         ("MIRA, Tólvane's map", ["mira tolvane", "mira", "tolvane s map"]),
         ("私は東京に", ["東 京"]),
+        ("\u041c\u0456ra T\u043elv\u0430ne", ["mira tolvane", "mira"]),
+        ("\u0441\u043e\u0440", []),
     ],
 )
 def test_examples(text, keys):

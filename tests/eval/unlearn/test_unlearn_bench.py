@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from eval.bench import unlearn_served, unlearn_sweep
 from eval.bench.unlearn_data import write
+from eval.bench.unlearn_make import measured
 from eval.bench.unlearn_measure import Figures, measure, questions
 from eval.bench.unlearn_rows import Row, Rows
 from eval.bench.unlearn_settings import SETTINGS, Setting
@@ -26,16 +27,16 @@ NEVER, FULL = Figures(0.3, 0.1, 0.3, 0.3), Figures(0.9, 0.9, 0.9, 0.9)
 
 def test_every_setting_is_one_that_its_method_takes_and_has_a_name_of_its_own():
     for setting in SETTINGS:
-        made = method_of(setting.method, [f"{key}={value:g}" for key, value in setting.settings.items()])
+        made = method_of(setting.method, setting.given)
         assert made.name == setting.method
     names = [setting.name for setting in SETTINGS]
     assert len(set(names)) == len(names)
     assert {setting.method for setting in SETTINGS} == METHODS.keys() - {"retrain"}
 
 
-def test_options_are_those_of_the_command():
+def test_a_setting_is_named_by_what_differs_from_the_defaults():
     setting = Setting("npo", {"beta": 0.5}, {"learning_rate": 3e-4, "epochs": 3})
-    assert setting.options == ["npo", "--set", "beta=0.5", "--learning-rate", "0.0003", "--epochs", "3"]
+    assert setting.given == ("beta=0.5",)
     assert setting.name == "npo beta=0.5 learning_rate=0.0003 epochs=3"
 
 
@@ -111,7 +112,20 @@ def command(module, *given):
 def swept(tmp_path_factory):
     """A sweep of two lesions, whose end that never knew is the embedded retrained model, on its own draw."""
     out = tmp_path_factory.mktemp("sweep")
-    given = ("--never", demo_dir() / "retrained", "--draw", "a", "--methods", "lesion", "--asked", 8, "--out", out)
+    given = (
+        "--never",
+        demo_dir() / "retrained",
+        "--draw",
+        "a",
+        "--methods",
+        "lesion",
+        "--asked",
+        8,
+        "--out",
+        out,
+        "--jobs",
+        1,
+    )
     done = command(unlearn_sweep, *given, "--limit", 1)
     assert done.exit_code == 0, done.output
     first = (out / "rows.jsonl").read_text()
@@ -133,7 +147,7 @@ def test_a_sweep_goes_on_from_its_rows(swept):
 def test_a_setting_that_fails_is_a_row_with_its_reason(tmp_path):
     data = write("a", tmp_path / "data")
     impossible = Setting("rmu", {"layer": 9}, {"epochs": 1})
-    found = unlearn_sweep.row(impossible, str(demo_dir() / "full"), data, questions("a", 2), tmp_path, keep=False)
+    found = measured(impossible, str(demo_dir() / "full"), data, questions("a", 2), tmp_path, keep=False)
     assert found.figures is None
     assert "layers 0 to 5" in found.reason
 
@@ -144,7 +158,8 @@ def test_served_models_answer_and_score_as_in_this_process(swept, tmp_path):
     done = command(unlearn_served, *given)
     assert done.exit_code == 0, done.output
     told = json.loads((tmp_path / "out" / "unlearn.json").read_text())
-    assert list(told["rows"]) == ["full", "retrained 1", "lesion, 100% of the forget set"]
+    references = [f"retrained {number}" for number, _ in enumerate(sorted(demo_dir().glob("retrained*")), 1)]
+    assert list(told["rows"]) == ["full", *references, "lesion, 100% of the forget set"]
     splits = questions("a", 8)
     for name, model in (
         ("full", demo_dir() / "full"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from serve.upstream import Upstream
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What /v1/models tells of the served model."""
+    """What /v1/models tells of a served model."""
 
     name: str
     created: int
@@ -29,7 +30,7 @@ class ModelCard:
         return card if self.context is None else card | {"max_model_len": self.context}
 
 
-def build_app(guard: Guard, upstream: Upstream, card: ModelCard) -> FastAPI:
+def build_app(guard: Guard, upstream: Upstream, cards: Sequence[ModelCard]) -> FastAPI:
     """Put the routes together; `upstream` must be open while the app serves."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 
@@ -40,13 +41,14 @@ def build_app(guard: Guard, upstream: Upstream, card: ModelCard) -> FastAPI:
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [card.fields()]}
+        return {"object": "list", "data": [card.fields() for card in cards]}
 
     @app.get("/v1/models/{name:path}")
     async def model(name: str) -> dict[str, Any]:
-        if name != card.name:
-            raise RequestError(404, f"there is no model {name!r} here", code="model_not_found", param="model")
-        return card.fields()
+        for card in cards:
+            if card.name == name:
+                return card.fields()
+        raise RequestError(404, f"there is no model {name!r} here", code="model_not_found", param="model")
 
     @app.exception_handler(RequestError)
     async def refused(_: Request, error: RequestError) -> JSONResponse:

@@ -99,11 +99,12 @@ async def make_app(
         exemplars=parts.exemplars,
         readers=(*parts.readers, *([judge] if judge else ())),
     )
+    names = (facts.name, *(adapter.name for adapter in settings.adapters))
     guard = Guard(
         ReverseProxy(upstream),
         planner=planner,
-        dialects=[ChatDialect(facts.name, facts.context, parts.text, facts.shape)],
+        dialects=[ChatDialect(names, facts.context, parts.text, facts.shape)],
         max_body=settings.max_body,
         plan_timeout=settings.plan_timeout,
     )
-    return build_app(guard, upstream, ModelCard(facts.name, facts.created, facts.context)), facts
+    return build_app(guard, upstream, [ModelCard(name, facts.created, facts.context) for name in names]), facts

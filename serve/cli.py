@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from guard.errors import EngineError, LetheError
+from serve.adapters import lora_flags
 from serve.fit_cli import check, fit
-from serve.settings import check_engine_flags, model_and_name, resolve
+from serve.settings import check_engine_flags, model_and_name, read_adapters, resolve
 
 app = typer.Typer(
     help="An OpenAI-compatible endpoint whose model has forgotten what a policy lists.",
@@ -28,6 +29,10 @@ _VLLM = Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-FLAGS", help
 _MODEL = Annotated[
     str | None, typer.Option(help="A checkpoint's directory or hub id.", show_default="the embedded model")
 ]
+_ADAPTER = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=FOLDER", help="A LoRA adapter, served as the model NAME; may be given again."),
+]
 _NAME = Annotated[str | None, typer.Option(help="What callers call the model.", show_default="the checkpoint's name")]
 
 
@@ -41,6 +46,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     served_model_name: _NAME = None,
+    adapter: _ADAPTER = None,
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -59,6 +65,7 @@ def serve(
             port=port,
             served_name=served_model_name,
             engine_flags=tuple(flags or ()),
+            adapters=tuple(adapter or ()),
         )
         run(settings, console)
 
@@ -69,6 +76,7 @@ def engine(
     flags: _VLLM = None,
     model: _MODEL = None,
     served_model_name: _NAME = None,
+    adapter: _ADAPTER = None,
 ) -> None:
     """Run vLLM alone with the same settings and no guard, on a loopback port, for evaluation."""
     from serve.run import bare
@@ -76,7 +84,8 @@ def engine(
     console = Console(stderr=True)
     with _told(console):
         checkpoint, name = model_and_name(model, served_model_name)
-        bare(checkpoint, name, port, check_engine_flags(tuple(flags or ())), console)
+        ours = lora_flags(read_adapters(tuple(adapter or ())))
+        bare(checkpoint, name, port, (*ours, *check_engine_flags(tuple(flags or ()))), console)
 
 
 @contextmanager

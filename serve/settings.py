@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guard.errors import ConfigError
+from serve.adapters import Adapter, lora_flags
 
 DEMO = Path(__file__).parent / "demo"
 DEMO_MODEL = DEMO / "full"
@@ -28,6 +29,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     engine_flags: tuple[str, ...] = ()
+    adapters: tuple[Adapter, ...] = ()
     max_body: int = 8 * 2**20
     plan_timeout: float = 60.0
 
@@ -62,6 +64,7 @@ def resolve(
     port: int,
     served_name: str | None,
     engine_flags: tuple[str, ...],
+    adapters: tuple[str, ...] = (),
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named.
 
@@ -74,12 +77,32 @@ def resolve(
         raise ConfigError("--upstream needs --model as well: the checkpoint's tokenizer and embeddings are read here")
     if upstream is not None and engine_flags:
         raise ConfigError("flags after -- are for an engine started here; with --upstream give them to that server")
-    checked = check_engine_flags(engine_flags)
+    if upstream is not None and adapters:
+        raise ConfigError("--adapter is for an engine started here; with --upstream give that server --lora-modules")
+    read = read_adapters(adapters)
+    checked = (*lora_flags(read), *check_engine_flags(engine_flags))
     checkpoint, name = model_and_name(model, served_name)
     chosen = policy or DEMO_POLICY
     if not chosen.is_file():
         raise ConfigError(f"there is no policy file {chosen}; name one with --policy")
-    return Settings(checkpoint, chosen, served_name if upstream else name, artifact, upstream, host, port, checked)
+    if name in {adapter.name for adapter in read}:
+        raise ConfigError(f"the model and an adapter are both called {name!r}; give one of them another name")
+    return Settings(
+        checkpoint, chosen, served_name if upstream else name, artifact, upstream, host, port, checked, read
+    )
+
+
+def read_adapters(given: tuple[str, ...]) -> tuple[Adapter, ...]:
+    """The adapters of NAME=FOLDER pairs.
+
+    Raises:
+        ConfigError: one cannot be served, or two have one name.
+    """
+    read = tuple(map(Adapter.read, given))
+    names = [adapter.name for adapter in read]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"two adapters are called {twice!r}; give one of them another name")
+    return read
 
 
 def check_engine_flags(flags: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import Served, make_checkpoint, start_server, write_policy
+from serving import Served, make_adapter, make_checkpoint, start_server, write_policy
 
 DEMO = Path(__file__).parents[1] / "serve" / "demo" / "full"
 
@@ -33,9 +33,15 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served(checkpoint: Path, policy_file: Path, state: Path) -> Iterator[Served]:
-    """The session's server; ending it by SIGTERM must leave nothing behind."""
-    server = start_server(checkpoint, policy_file, state=state)
+def adapter(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random LoRA adapter of the checkpoint, which changes what it says."""
+    return make_adapter(checkpoint, tmp_path_factory.mktemp("adapter") / "other")
+
+
+@pytest.fixture(scope="session")
+def served(checkpoint: Path, policy_file: Path, adapter: Path, state: Path) -> Iterator[Served]:
+    """The session's server, with an adapter; ending it by SIGTERM must leave nothing behind."""
+    server = start_server(checkpoint, policy_file, "--adapter", f"other={adapter}", state=state)
     try:
         server.wait_ready()
         yield server

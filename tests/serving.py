@@ -87,6 +87,18 @@ def make_checkpoint(out: Path) -> Path:
     return out
 
 
+def make_adapter(checkpoint: Path, out: Path) -> Path:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(3)
+    # Both halves of it are drawn, where a new one would change nothing.
+    config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    get_peft_model(AutoModelForCausalLM.from_pretrained(checkpoint), config).save_pretrained(out)
+    return out
+
+
 def write_pairs(path: Path, people: tuple[tuple[str, str], ...]) -> Path:
     with path.open("w", encoding="utf-8") as file:
         for name, place in people:

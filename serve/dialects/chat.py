@@ -26,9 +26,9 @@ _STREAMING = frozenset(("stream", "stream_options"))
 
 @dataclass(frozen=True)
 class ChatDialect:
-    """Reads chat requests for one served model; `context` is its length in tokens, None if not known."""
+    """Reads chat requests for the served models; `context` is their length in tokens, None if not known."""
 
-    model: str
+    models: tuple[str, ...]
     context: int | None
     text: ModelText
     shape: ChatShape
@@ -41,7 +41,7 @@ class ChatDialect:
             RequestError: what the caller must change.
         """
         fields = parse(load_object(body))
-        if fields.model != self.model:
+        if fields.model not in self.models:
             raise RequestError(404, f"there is no model {fields.model!r} here", code="model_not_found", param="model")
         request = ChatRequest(fields, self)
         limit = request.max_tokens

@@ -16,4 +16,4 @@ from serve.model_text import ModelText
 def dialect(checkpoint: Path) -> ChatDialect:
     end = chunk("", finish="stop") | {"system_fingerprint": "vllm-1"}
     shape = ChatShape(whole("x"), chunk("", role=True), chunk("x"), chunk("", finish="stop"), end, usage_event(1, 1))
-    return ChatDialect("m", 128, ModelText.from_checkpoint(str(checkpoint)), shape)
+    return ChatDialect(("m",), 128, ModelText.from_checkpoint(str(checkpoint)), shape)

@@ -40,7 +40,7 @@ async def guarded(served: Served, checkpoint: Path, plan: Plan) -> AsyncIterator
     """A client of a guard in front of the served engine, and what the engine sends."""
     async with Upstream(uds=served.socket) as upstream:
         facts = await examine(upstream, "m")
-        dialect = ChatDialect("m", facts.context, ModelText.from_checkpoint(str(checkpoint)), facts.shape)
+        dialect = ChatDialect(("m",), facts.context, ModelText.from_checkpoint(str(checkpoint)), facts.shape)
         engine = Noting(ReverseProxy(upstream))
         guard = Guard(engine, planner=Planned(plan), dialects=[dialect], max_body=2**20, plan_timeout=5)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url="http://t", timeout=60) as http:

@@ -182,7 +182,7 @@ async def test_a_prompt_that_grew_too_long_is_not_asked_again(dialect: ChatDiale
     output = Renewing()
     server = Answering(compact(whole("Secret")).encode())
     context = len(dialect.text.prompt_ids(Conversation((Message("user", "Hello?"),)))) + 40
-    small = ChatDialect(dialect.model, context, dialect.text, dialect.shape)
+    small = ChatDialect(dialect.models, context, dialect.text, dialect.shape)
     output.again = lambda topics, number, drawn: Corrupt(torch.zeros(context, 8), "No.", output)  # type: ignore[method-assign,misc]
     assert answer(await reply(Pass(output), small, server)) == ([REPLACEMENT], ["stop"])
 

@@ -3,9 +3,10 @@
     L = forget_weight mean log p(forget token) + random_weight cross-entropy of a random answer to the forget question
         + retain_weight KL(p_ref || p) on the retain set
 
-Random answers are those of retain examples. Source: Yao et al. 2023, arXiv:2310.10683. Their code takes five random
-answers a step from a set of general answers, and prompts and answers of the retain set; here each forget question has
-five and meets one of them in each epoch, and the divergence is taken at the answer's tokens.
+Random answers are those of retain examples. Source: Yao et al. 2023, arXiv:2310.10683; the weights are their code's.
+It takes five random answers a step from a set of general answers, and prompts and answers of the retain set; here each
+forget question has five and meets one of them in each epoch, and the divergence is taken at the answer's tokens. Theirs
+stops at 1,000 steps of 2 examples (learning rate 2e-6), or where the forget loss passes a bound.
 """
 
 from __future__ import annotations

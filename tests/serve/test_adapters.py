@@ -1,0 +1,89 @@
+"""LoRA adapters beside the model: which can be served, and that the guard stands before each of them."""
+
+import json
+import shutil
+
+import pytest
+from asking import ALSO_CORRUPTED, CLEAN, CORRUPTED, REFUSED, ask, bare, post, said
+
+from guard.act.refuse import PHRASINGS
+from guard.errors import ConfigError
+from serve.adapters import Adapter, lora_flags
+from serve.settings import read_adapters, resolve
+
+
+async def test_an_adapter_is_a_model_of_its_own_name(served):
+    status, listing, _ = await post(served, b"", "/v1/models", method="GET")
+    assert status == 200
+    assert [card["id"] for card in listing["data"]] == ["m", "other"]
+    status, card, _ = await post(served, b"", "/v1/models/other", method="GET")
+    assert (status, card) == (200, listing["data"][1])
+    status, error, _ = await post(served, ask(CLEAN, model="another"))
+    assert (status, error["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_its_clean_answers_are_its_own_untouched(served):
+    status, answer, _ = await post(served, ask(CLEAN, model="other"))
+    assert status == 200
+    assert answer["model"] == "other"
+    assert said(answer) == said(await bare(served, ask(CLEAN, model="other")))
+    assert said(answer) != said(await bare(served, ask(CLEAN)))
+
+
+async def test_it_stands_behind_the_same_guard(served):
+    _, refused, _ = await post(served, ask(REFUSED, model="other"))
+    assert said(refused) in PHRASINGS
+    assert refused["model"] == "other"
+    corrupted = []
+    for question in (CORRUPTED, *ALSO_CORRUPTED):
+        status, answer, _ = await post(served, ask(question, model="other"))
+        assert (status, answer["model"]) == (200, "other")
+        corrupted.append(said(answer) != said(await bare(served, ask(question, model="other"))))
+    assert any(corrupted), "the adapter answers prompts that are not corrupted"
+
+
+def changed(adapter, folder, **config):
+    shutil.copytree(adapter, folder)
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | config))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"modules_to_save": ["embed_tokens"]}, "changes token embeddings.*merge it"),
+        ({"target_modules": ["q_proj", "embed_tokens"]}, "changes token embeddings"),
+        ({"trainable_token_indices": [7]}, "changes token embeddings"),
+        ({"r": 1024}, "rank 1024; vLLM serves ranks up to 512"),
+        ({"r": None}, "holds no LoRA adapter"),
+    ],
+)
+def test_an_adapter_that_cannot_be_served_is_refused_at_start(adapter, tmp_path, config, message):
+    with pytest.raises(ConfigError, match=message):
+        Adapter.read(f"x={changed(adapter, tmp_path / 'bad', **config)}")
+
+
+@pytest.mark.parametrize("given", ["x", "=folder", "x=", "x=none"])
+def test_other_forms_are_refused(given):
+    with pytest.raises(ConfigError, match=r"NAME=FOLDER|holds no LoRA adapter"):
+        Adapter.read(given)
+
+
+def test_the_engine_gets_the_least_rank_that_all_fit_in(adapter, tmp_path):
+    assert lora_flags(()) == ()
+    read = read_adapters((f"a={adapter}", f"b={changed(adapter, tmp_path / 'b', r=17)}"))
+    flags = lora_flags(read)
+    assert flags[:5] == ("--enable-lora", "--max-lora-rank", "32", "--max-loras", "2")
+    assert flags[5:] == ("--lora-modules", f"a={adapter}", f"b={tmp_path / 'b'}")
+
+
+def test_names_must_differ_and_an_upstream_has_its_own(adapter, checkpoint, policy_file):
+    options = {"policy": policy_file, "artifact": None, "host": "127.0.0.1", "port": 1, "engine_flags": ()}
+    options |= {"model": str(checkpoint), "upstream": None, "served_name": "m"}
+    with pytest.raises(ConfigError, match="two adapters are called 'a'"):
+        read_adapters((f"a={adapter}", f"a={adapter}"))
+    with pytest.raises(ConfigError, match="both called 'm'"):
+        resolve(**options, adapters=(f"m={adapter}",))
+    with pytest.raises(ConfigError, match="give that server --lora-modules"):
+        resolve(**options | {"upstream": "http://localhost:1"}, adapters=(f"a={adapter}",))

@@ -119,14 +119,22 @@ class ArtifactDetector:
                 gone |= set(turn)
         return frozenset(gone)
 
-    @_failing_closed()
     def flagged(self, text: str) -> frozenset[str]:
         """The topics that a text by itself is about.
 
         Raises:
             DetectorError: on any failure at all.
         """
-        windows, scores = self._scored(single(text))
+        return self.found(single(text))
+
+    @_failing_closed()
+    def found(self, conversation: Conversation) -> frozenset[str]:
+        """The topics that `detect` finds, without looking for where they stand, which takes most of its time.
+
+        Raises:
+            DetectorError: on any failure at all.
+        """
+        windows, scores = self._scored(conversation)
         return self._above(scores, self._artifact.calibration.threshold(len(windows)))
 
     def _scored(self, conversation: Conversation) -> tuple[list[Window], Floats]:

@@ -47,7 +47,9 @@ class Bars(Progress):
         console = console or Console(stderr=True)
         # Narrow enough for a terminal of 80 characters.
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), MofNCompleteColumn(), _TimeColumn())
-        super().__init__(*columns, console=console, disable=not console.is_terminal, get_time=get_time)
+        terminal = console.is_terminal
+        # `track` counts in a thread of the display's where that refreshes itself, and there is none without a terminal.
+        super().__init__(*columns, console=console, auto_refresh=terminal, disable=not terminal, get_time=get_time)
         self._told: dict[TaskID, tuple[str, float]] = {}
 
     def add_task(self, *arguments: Any, **options: Any) -> TaskID:

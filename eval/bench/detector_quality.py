@@ -64,7 +64,7 @@ def measure(detector: ArtifactDetector, cases: Sequence[Case]) -> list[Row]:
     rows = []
     with Bars() as bars:
         for case in bars.track(cases, description="asking"):
-            flags = [bool(detector.detect(request)) for request in case.requests]
+            flags = [bool(detector.found(request)) for request in case.requests]
             rows.append(Row(case.name, case.about, clustered_rate(flags, case.groups)))
     return rows
 

@@ -178,6 +178,13 @@ def test_one_text_is_about_what_it_would_be_flagged_for(detector):
     assert [detector.flagged(text) for text in texts] == [{"mira"}, frozenset(), frozenset()]
 
 
+def test_what_is_found_is_what_is_detected(detector):
+    asked = [single(text) for text in ("Who taught Mira Tolvane?", "What is the capital of France?", "Be brief.")]
+    for conversation in asked:
+        assert detector.found(conversation) == {found.topic for found in detector.detect(conversation)}
+    assert detector.found(asked[0])
+
+
 def test_any_failure_is_a_detector_error(detector, fitted):
     class Broken:
         name = "broken"

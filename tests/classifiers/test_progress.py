@@ -43,3 +43,11 @@ def test_seconds_of_waiting_are_no_new_stage():
 def test_a_terminal_has_a_bar():
     assert "\x1b[" in told(terminal=True)
     assert "reading: 4 of 10" not in told(terminal=True)
+
+
+def test_a_log_tells_of_what_is_tracked():
+    out, now = io.StringIO(), [0.0]
+    with Bars(Console(file=out, force_terminal=False, width=80), get_time=lambda: now[0]) as bars:
+        for _ in bars.track(range(3), description="asking"):
+            now[0] += 12
+    assert out.getvalue().splitlines()[:2] == ["asking: 0 of 3, 0 s", "asking: 1 of 3, 12 s"]

@@ -102,8 +102,8 @@ def fit_tuned(
     """Train a sequence classifier without the first fold, measure it, then go on with the topics' part of that fold.
 
     Training once for every fold would take too long. So the fold's clean texts are never learnt, and what serves is
-    calibrated on them; the catch is that of the classifier before it went on. `expecting` is told how many texts a
-    round reads, and gives what to tell of them.
+    calibrated on them; the catch is that of the classifier before it went on, on the scale that it came to. `expecting`
+    is told how many texts a round reads, and gives what to tell of them.
     """
     # Imported when needed: torch takes seconds, which the head does without.
     from classifiers.tuned import EPOCHS, Tuned
@@ -116,11 +116,22 @@ def fit_tuned(
     tuned.train([s.text for s in known], [s.label for s in known], progress=advance)
     held = [request for request in training.requests if request.fold == 0]
     about = [request for request in held if request.topic != CLEAN]
-    measured = _worst(about, tuned.logits)
-    tuned.train([s.text for s in everything], [s.label for s in everything], epochs=1.0, progress=advance)
     others = [request for request in held if request.topic == CLEAN]
-    worst = np.concatenate([measured, _worst(others, tuned.logits)])
+    measured, before = _worst(about, tuned.logits), _worst(others, tuned.logits)
+    tuned.train([s.text for s in everything], [s.label for s in everything], epochs=1.0, progress=advance)
+    after = _worst(others, tuned.logits)
+    worst = np.concatenate([_rescaled(measured, before, after), after])
     return Fitted(fitted.spelling, fitted.head, [*about, *others], worst, tuned)
+
+
+def _rescaled(scores: Floats, before: Floats, after: Floats) -> Floats:
+    """Scores of an earlier state of a classifier on the scale of a later one, by where clean requests stand in both.
+
+    Training further makes scores more extreme, so that the later threshold says nothing of the earlier scores.
+    """
+    low, high = np.sort(before.max(axis=1)), np.sort(after.max(axis=1))
+    beyond = np.clip(scores - low[-1], 0, None)
+    return np.asarray(np.interp(scores, low, high) + beyond, dtype=np.float32)
 
 
 def _worst(asked: Sequence[Request], logits: Callable[[list[str]], Floats]) -> Floats:

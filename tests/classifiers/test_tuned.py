@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from classifiers.artifact import fitted_for, load_artifact, save_artifact
 from classifiers.detector import ArtifactDetector, score
 from classifiers.head import Head
-from classifiers.rounds import Fitted, fit_tuned
+from classifiers.rounds import Fitted, _rescaled, fit_tuned
 from classifiers.training import CLEAN, THRESHOLD, Request, Sample, Training
 from classifiers.tuned import Tuned
 from guard.conversation import single
@@ -59,6 +59,12 @@ def test_what_is_measured_was_never_read_and_is_known_by_its_name(rounds):
     assert own.mean() > rounds.worst[topics == CLEAN].max(axis=1).mean()
     about = [request.windows[0] for request in rounds.asked if request.topic != CLEAN]
     assert not np.allclose(rounds.tuned.logits(about), rounds.worst[topics >= 0])  # it has read them since
+
+
+def test_earlier_scores_keep_their_place_among_the_clean_ones():
+    before, after = np.array([[-4, -9], [-2, -3], [0, -5]], np.float32), np.array([[-9], [-3], [7]], np.float32)
+    scores = np.array([[-3, 0], [-2, 2], [-8, -4]], np.float32)
+    assert _rescaled(scores, before, after).tolist() == [[-6, 7], [-3, 9], [-9, -9]]
 
 
 def test_an_artifact_carries_it_and_refuses_a_changed_one(rounds, fitted, encoder, tmp_path):

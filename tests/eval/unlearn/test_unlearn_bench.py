@@ -94,7 +94,9 @@ def test_the_data_is_the_draws_and_anchors_name_nobody_of_the_world(tmp_path):
 
 def test_the_embedded_models_measure_as_their_ends():
     splits = questions("a", 12)
-    full, never = (measure(str(demo_dir() / name), splits) for name in ("full", "retrained"))
+    full, never, trunk = (measure(str(demo_dir() / name), splits) for name in ("full", "retrained", "trunk"))
+    assert max(trunk.forget, trunk.retain, trunk.neighbour) < 0.6
+    assert trunk.probability < 0.4
     assert min(full.forget, full.probability, full.retain, full.neighbour) > 0.8
     assert never.forget < 0.6
     assert never.probability < 0.4

@@ -36,11 +36,11 @@ class Adapter:
         path = folder / "adapter_config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-            rank = int(config["r"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            rank = max([int(config["r"]), *map(int, (config.get("rank_pattern") or {}).values())])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{folder} holds no LoRA adapter as peft writes it ({path.name}: {error})") from error
-        if rank > _RANKS[-1]:
-            raise ConfigError(f"the adapter {folder} has rank {rank}; vLLM serves ranks up to {_RANKS[-1]}")
+        if not 0 < rank <= _RANKS[-1]:
+            raise ConfigError(f"the adapter {folder} has rank {rank}; vLLM serves ranks from 1 to {_RANKS[-1]}")
         if _changes_embeddings(config):
             raise ConfigError(
                 f"the adapter {folder} changes token embeddings, which are then not those that are corrupted; "
@@ -54,7 +54,8 @@ def lora_flags(adapters: Sequence[Adapter]) -> tuple[str, ...]:
     if not adapters:
         return ()
     rank = next(rank for rank in _RANKS if rank >= max(adapter.rank for adapter in adapters))
-    modules = [f"{adapter.name}={adapter.folder}" for adapter in adapters]
+    # As JSON, since NAME=FOLDER may hold no comma there.
+    modules = [json.dumps({"name": adapter.name, "path": str(adapter.folder)}) for adapter in adapters]
     room = ("--max-lora-rank", str(rank), "--max-loras", str(len(adapters)))
     return ("--enable-lora", *room, "--lora-modules", *modules)
 

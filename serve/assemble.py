@@ -14,6 +14,7 @@ from classifiers.protect import learn_protected
 from guard.act.corrupt import Corrupter
 from guard.embeds import EmbeddingTable
 from guard.errors import ConfigError
+from guard.lookalikes import plain_letter
 from guard.output.protected import Protected
 from guard.pipeline import Pipeline
 from guard.policy import CorruptAction, IculAction, Policy
@@ -54,6 +55,8 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
     """
     secret = load_secret()
     protected = learn_protected(policy)
+    # Reads the table of look-alikes now, and not when the first Greek letter of an answer comes, in the event loop.
+    plain_letter("\u03b1")
     artifact = ensure_artifact(policy, secret=secret, out=settings.artifact)
     detector = load_detector(artifact, policy=policy, secret=secret)
     text = ModelText.from_checkpoint(settings.model)
@@ -88,9 +91,12 @@ async def make_app(
     Raises:
         EngineError: the server does not do what the policy needs.
     """
-    facts = await examine(upstream, settings.served_name)
+    adapters = [adapter.name for adapter in settings.adapters]
+    facts = await examine(upstream, settings.served_name, adapters)
+    names = (facts.name, *adapters)
     if parts.corrupter is not None:
-        await prove_embeds(upstream, facts, parts.corrupter)
+        for name in names:
+            await prove_embeds(upstream, facts, parts.corrupter, name)
     planner = Pipeline(
         parts.policy,
         parts.detector,
@@ -99,7 +105,6 @@ async def make_app(
         exemplars=parts.exemplars,
         readers=(*parts.readers, *([judge] if judge else ())),
     )
-    names = (facts.name, *(adapter.name for adapter in settings.adapters))
     guard = Guard(
         ReverseProxy(upstream),
         planner=planner,

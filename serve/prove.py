@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -35,19 +36,20 @@ class Facts:
     created: int
 
 
-async def examine(upstream: Upstream, name: str | None) -> Facts:
+async def examine(upstream: Upstream, name: str | None, adapters: Sequence[str] = ()) -> Facts:
     """Learn what the server serves and how it answers; `name` None takes its first model.
 
     Raises:
-        EngineError: it does not serve `name`, or not as a chat model that streams.
+        EngineError: it does not serve `name` or one of `adapters`, or not as a chat model that streams.
     """
     status, listing = await upstream.json("GET", "/v1/models")
     if status != 200:
         raise EngineError(f"the model server answers GET /v1/models with {status}: {_reason(listing)}")
     cards = {card["id"]: card for card in listing["data"]}
     chosen = name or next(iter(cards), "")
-    if chosen not in cards:
-        raise EngineError(f"the model server does not serve {chosen!r} but {', '.join(cards)}; see --served-model-name")
+    if absent := [one for one in (chosen, *adapters) if one not in cards]:
+        told = f"the model server does not serve {absent[0]!r} but {', '.join(cards)}; see --served-model-name"
+        raise EngineError(told)
     ask = {"model": chosen, "messages": _messages(), **_GREEDY}
     status, whole = await upstream.json("POST", "/v1/chat/completions", ask)
     if status != 200:
@@ -70,8 +72,10 @@ async def _sample(upstream: Upstream, whole: dict[str, Any], ask: dict[str, Any]
     return ChatShape.learn(whole, told, await _events(upstream, ask))
 
 
-async def prove_embeds(upstream: Upstream, facts: Facts, corrupter: Corrupter) -> None:
+async def prove_embeds(upstream: Upstream, facts: Facts, corrupter: Corrupter, name: str | None = None) -> None:
     """Check that a prompt and its untouched embeddings give the same greedy answer, token for token.
+
+    `name` is an adapter's where it is not the model that is asked.
 
     Raises:
         EngineError: they do not, or the server takes no embeddings; corruption would not mean what it should.
@@ -81,7 +85,8 @@ async def prove_embeds(upstream: Upstream, facts: Facts, corrupter: Corrupter) -
         raise EngineError(f"the model server does not tell max_model_len as vLLM does: {advice}")
     prompt = await asyncio.to_thread(corrupter.renderer.render, _SAMPLE)
     embeds = encode_embeds(corrupter.table.rows(prompt.ids))
-    ask = {"model": facts.name, **_GREEDY}
+    asked = name or facts.name
+    ask = {"model": asked, **_GREEDY}
     chat = ask | {"messages": _messages(), "logprobs": True}
     text_status, text = await upstream.json("POST", "/v1/chat/completions", chat)
     status, bare = await upstream.json("POST", "/v1/completions", ask | {"prompt_embeds": embeds, "logprobs": 0})
@@ -95,7 +100,7 @@ async def prove_embeds(upstream: Upstream, facts: Facts, corrupter: Corrupter) -
     other = list(zip(scores["tokens"], scores["token_logprobs"], strict=True))
     same = text["choices"][0]["message"]["content"] == bare["choices"][0]["text"] and len(plain) == len(other)
     if not same or any(abs(a[1] - b[1]) > _LOGPROB_TOLERANCE for a, b in zip(plain, other, strict=True)):
-        raise EngineError(f"the model answers a prompt and its own embeddings differently: {advice}")
+        raise EngineError(f"{asked!r} answers a prompt and its own embeddings differently: {advice}")
 
 
 def _messages() -> list[dict[str, str]]:

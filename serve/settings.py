@@ -14,7 +14,17 @@ DEMO_POLICY = DEMO / "policy.yaml"
 DEMO_NAME = "lethe-demo"
 
 # They would move the engine off its private socket, or away from what was checked at start.
-_OURS = ("--model", "--served-model-name", "--uds", "--host", "--port", "--api-key", "--middleware", "--root-path")
+_OURS = (
+    "--model",
+    "--served-model-name",
+    "--uds",
+    "--host",
+    "--port",
+    "--api-key",
+    "--middleware",
+    "--root-path",
+    "--lora-modules",
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ def resolve(
     if upstream is not None and engine_flags:
         raise ConfigError("flags after -- are for an engine started here; with --upstream give them to that server")
     if upstream is not None and adapters:
-        raise ConfigError("--adapter is for an engine started here; with --upstream give that server --lora-modules")
+        raise ConfigError("--adapter needs an engine that Lethe starts; leave out --upstream")
     read = read_adapters(adapters)
     checked = (*lora_flags(read), *check_engine_flags(engine_flags))
     checkpoint, name = model_and_name(model, served_name)

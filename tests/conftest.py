@@ -34,8 +34,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def adapter(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random LoRA adapter of the checkpoint, which changes what it says."""
-    return make_adapter(checkpoint, tmp_path_factory.mktemp("adapter") / "other")
+    """A random LoRA adapter, which changes what is said, in a folder whose name is hard to hand on."""
+    return make_adapter(checkpoint, tmp_path_factory.mktemp("adapter") / "a, b=c")
 
 
 @pytest.fixture(scope="session")

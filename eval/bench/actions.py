@@ -109,7 +109,7 @@ def _said(progress: Progress, bar: TaskID) -> Callable[[str], None]:
     return lambda text: progress.update(bar, description=text)
 
 
-def make_plan(draws: Sequence[str], actions: Sequence[str], never: Path | None, asked: int, out: Path) -> Plan:
+def make_plan(draws: Sequence[str], actions: Sequence[str], never: Path, asked: int, out: Path) -> Plan:
     """Write every draw's policies and fit its classifier.
 
     Raises:
@@ -119,9 +119,8 @@ def make_plan(draws: Sequence[str], actions: Sequence[str], never: Path | None, 
         if unknown := [name for name in given if name not in known]:
             raise ConfigError(f"there is no {unknown[0]!r}; there are {', '.join(known)}")
     folders = {FULL: demo_dir() / "full"}
-    reference = dict.fromkeys(draws, NEVER) if never else {}
-    if never:
-        folders[NEVER] = never
+    folders[NEVER] = never
+    reference = dict.fromkeys(draws, NEVER)
     if "a" in draws and (demo_dir() / "retrained").is_dir():
         folders[RETRAINED] = demo_dir() / "retrained"
         reference["a"] = RETRAINED
@@ -152,9 +151,9 @@ def _items(draw: str, asked: int) -> Splits:
     return {name: random.Random(SEED).sample(items, min(asked, len(items))) for name, items in splits.items()}
 
 
-def fingerprint(never: Path | None, asked: int) -> dict[str, object]:
+def fingerprint(never: Path, asked: int) -> dict[str, object]:
     """What must be the same for kept answers to count; draws and actions may be added in a later run."""
-    models = [demo_dir() / "full", demo_dir() / "retrained", *([never] if never else [])]
+    models = [demo_dir() / "full", demo_dir() / "retrained", never]
     digests = [model_digest(str(model)) for model in models]
     return {"models": digests, "asked": asked, "seed": SEED, "revision": asdict(revision())}
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from transformers.utils import logging
@@ -25,10 +26,11 @@ from eval.bench.unlearn_measure import measure
 from eval.bench.unlearn_rows import Row
 from eval.bench.unlearn_settings import Setting
 from eval.tasks.questions import Item
-from eval.unlearn.errors import UnlearnError
 from eval.unlearn.methods import METHODS
 from eval.unlearn.run import Options, unlearn
 from guard.errors import LetheError
+
+T = TypeVar("T")
 
 
 def make(setting: Setting, model: str, data: Data, out: Path, share: float = 1.0) -> str | None:
@@ -76,28 +78,55 @@ def cost(checkpoint: Path) -> dict[str, Any]:
     return found
 
 
-@contextmanager
-def side_by_side(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of which `jobs` work at once, each on its share of the cores, and each for one piece of work.
+@dataclass(frozen=True)
+class Dead:
+    """A process that ended before its work was done."""
 
-    Raises:
-        UnlearnError: one was killed.
+    reason: str
+
+
+def side_by_side(works: Mapping[str, Callable[[], T]], jobs: int) -> Iterator[tuple[str, T | Dead]]:
+    """Do every piece of work, `jobs` at once, in a process of its own, on its share of the cores.
+
+    `works` must be importable functions with their arguments (`functools.partial`). Gives names and results as they
+    come; whoever stops asking stops the processes too.
     """
     # Imports take longer than many a run: a server does them once, and its children have them.
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(threads,), max_tasks_per_child=1)
+    waiting = deque(works.items())
+    running: dict[Connection, tuple[str, ForkServerProcess]] = {}
     try:
-        yield pool
-    except BrokenProcessPool as error:
-        raise UnlearnError(
-            "a process was killed, maybe for want of memory; the same command goes on, with fewer --jobs if need be"
-        ) from error
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                name, work = waiting.popleft()
+                result, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_do, args=(work, threads, theirs), daemon=True)
+                process.start()
+                theirs.close()
+                running[result] = name, process
+            ready = wait(list(running))
+            for result in [one for one in running if one in ready]:
+                name, process = running.pop(result)
+                yield name, _received(result, process)
     finally:
-        pool.shutdown(cancel_futures=True)
+        for _, process in running.values():
+            process.terminate()
+            process.join()
 
 
-def _begin(threads: int) -> None:
+def _do(work: Callable[[], Any], threads: int, result: Connection) -> None:
     torch.set_num_threads(threads)
     logging.set_verbosity_error()
+    result.send(work())
+
+
+def _received(result: Connection, process: ForkServerProcess) -> Any:
+    try:
+        return result.recv()
+    except EOFError:
+        process.join()
+        return Dead(f"the process ended with status {process.exitcode}; a status of -9 may be want of memory")
+    finally:
+        result.close()

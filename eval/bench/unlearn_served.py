@@ -12,8 +12,8 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ from classifiers.progress import Bars
 from eval.answers import AnswerStore
 from eval.asking import Asking, ask_all
 from eval.bench.unlearn_data import write
-from eval.bench.unlearn_make import cost, side_by_side
+from eval.bench.unlearn_make import Dead, cost, side_by_side
 from eval.bench.unlearn_make import make as make_one
 from eval.bench.unlearn_measure import MAX_TOKENS, SEED, SPLITS
 from eval.bench.unlearn_measure import questions as drawn
@@ -65,7 +65,8 @@ def plan(sweep: Path, methods: Sequence[str], shares: Sequence[float], out: Path
     best = chosen(Rows.read(sweep))
     if missing := [name for name in methods if name not in best]:
         raise ConfigError(f"the sweep in {sweep} has measured no checkpoint of {', '.join(missing)}")
-    references = sorted(demo_dir().glob(f"{RETRAINED}*"))
+    if not (references := sorted(demo_dir().glob(f"{RETRAINED}*"))):
+        raise ConfigError(f"there is no retrained model in {demo_dir()}; `lethe-eval train --install` puts them there")
     found = [Served(FULL, demo_dir() / "full", None)]
     found += [Served(f"{RETRAINED} {number}", path, None) for number, path in enumerate(references, 1)]
     if absent := [served.model for served in found if not (served.model / "config.json").is_file()]:
@@ -81,18 +82,17 @@ def make(served: Sequence[Served], out: Path, jobs: int, progress: Progress, bar
     """Make every checkpoint that is not there yet; returns why one could not be made, by name."""
     data = write(DRAW, out / "data")
     full = str(demo_dir() / "full")
+    works = {
+        one.name: partial(make_one, one.setting, full, data, one.model, one.share)
+        for one in served
+        if one.setting is not None and not one.model.is_dir()
+    }
+    progress.advance(bar, len(served) - len(works))
     failed = {}
-    with side_by_side(jobs) as pool:
-        made = {
-            pool.submit(make_one, one.setting, full, data, one.model, one.share): one
-            for one in served
-            if one.setting is not None and not one.model.is_dir()
-        }
-        progress.advance(bar, len(served) - len(made))
-        for done in as_completed(made):
-            if (reason := done.result()) is not None:
-                failed[made[done].name] = reason
-            progress.update(bar, advance=1, description=f"made {made[done].name}")
+    for name, reason in side_by_side(works, jobs):
+        if reason is not None:
+            failed[name] = reason.reason if isinstance(reason, Dead) else reason
+        progress.update(bar, advance=1, description=f"made {name}")
     return failed
 
 
@@ -155,8 +155,8 @@ def main(
 
     errors = Console(stderr=True)
     try:
-        names = [name for name in methods.split(",") if name]
-        every = plan(sweep, names, [float(share) for share in shares.split(",")], out)
+        names = list(dict.fromkeys(name for name in methods.split(",") if name))
+        every = plan(sweep, names, list(dict.fromkeys(map(float, shares.split(",")))), out)
         settings = fingerprint(every, asked)
         splits = drawn(DRAW, asked)
         out.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,9 @@ def cells(
 
 def show(found: Sequence[Cell], rows: Mapping[str, Mapping[str, Any]], console: Console) -> None:
     """Print a row a model, with what it cost."""
-    table = Table(title="ROUGE-L recall over HTTP [95% interval, by person], and what forgetting cost")
+    table = Table(
+        title="ROUGE-L recall over HTTP [95% interval, by person], and what forgetting cost, others being made beside"
+    )
     table.add_column("model")
     for title in (*_COLUMNS.values(), "minutes", "TFLOP", "peak GiB"):
         table.add_column(title, justify="right")

@@ -9,8 +9,8 @@ reported on draw a (`eval.bench.unlearn_served`) chooses nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from rich.table import Table
 
 from classifiers.progress import Bars
 from eval.bench.unlearn_data import write
-from eval.bench.unlearn_make import measured, side_by_side
+from eval.bench.unlearn_make import Dead, measured, side_by_side
 from eval.bench.unlearn_measure import SEED, Figures, measure, questions
 from eval.bench.unlearn_rows import Row, Rows
 from eval.bench.unlearn_settings import SETTINGS, Setting
@@ -28,7 +28,7 @@ from eval.options import model_digest
 from eval.systems import demo_dir
 from eval.tasks.questions import Item
 from eval.world.archive import DRAWS
-from guard.errors import ConfigError, LetheError
+from guard.errors import ConfigError, EngineError, LetheError
 
 FULL, NEVER = "full", "never knew"
 _TRIED = ",".join(dict.fromkeys(setting.method for setting in SETTINGS))
@@ -108,7 +108,7 @@ def main(
     errors = Console(stderr=True)
     model = demo_dir() / "full"
     models = {FULL: model, NEVER: never or demo_dir() / "trunk"}
-    names = methods.split(",")
+    names = list(dict.fromkeys(methods.split(",")))
     try:
         if unknown := [name for name in names if name not in {setting.method for setting in SETTINGS}]:
             raise ConfigError(f"the sweep has no {unknown[0]!r}")
@@ -122,19 +122,18 @@ def main(
         splits = questions(draw, asked)
         data = write(draw, out / "data")
         tried = [s for name in names for s in [s for s in SETTINGS if s.method == name][: limit or None]]
-        with Bars(errors) as progress, side_by_side(jobs) as pool:
-            bar = progress.add_task("measuring, settings", total=len(tried) + len(models))
-            made: dict[Future[Row], str] = {}
-            for name, end in models.items():
-                if name not in kept.rows:
-                    made[pool.submit(end_row, name, end, splits)] = name
-            for setting in tried:
-                if setting.name not in kept.rows:
-                    made[pool.submit(measured, setting, str(model), data, splits, out, keep=keep)] = setting.name
-            progress.advance(bar, len(tried) + len(models) - len(made))
-            for done in as_completed(made):
-                kept.add(done.result())
-                progress.update(bar, advance=1, description=f"measured {made[done]}, settings")
+        left: dict[str, Callable[[], Row]] = {
+            **{name: partial(end_row, name, end, splits) for name, end in models.items()},
+            **{s.name: partial(measured, s, str(model), data, splits, out, keep=keep) for s in tried},
+        }
+        left = {name: work for name, work in left.items() if name not in kept.rows}
+        with Bars(errors) as progress:
+            bar = progress.add_task("measuring, settings", total=len(left))
+            for name, found in side_by_side(left, jobs):
+                if isinstance(found, Dead) and name in models:
+                    raise EngineError(f"{name} could not be measured: {found.reason}")
+                kept.add(Row(name, name.split(" ")[0], None, found.reason, None) if isinstance(found, Dead) else found)
+                progress.update(bar, advance=1, description=f"measured {name}, settings")
     except LetheError as error:
         errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

@@ -95,7 +95,12 @@ def unlearn(options: Options, tick: Callable[[str, int, int], None]) -> dict[str
         "settings": settings,
         "examples": {"forget": len(forget), "retain": len(retain)},
         # What an interrupted run cost before is not known.
-        "cost": {**asdict(job.cost), "peak_memory_bytes": peak_memory(), "resumed": resumed},
+        "cost": {
+            **asdict(job.cost),
+            "peak_memory_bytes": peak_memory(),
+            "resumed": resumed,
+            "threads": torch.get_num_threads(),
+        },
         "floor": job.floors,
         "log": job.logs,
         "provenance": provenance(),

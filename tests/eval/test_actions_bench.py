@@ -165,14 +165,14 @@ def test_every_action_makes_a_policy_and_all_share_one_classifier(tmp_path):
 @pytest.mark.parametrize(
     ("draws", "actions", "never", "message"),
     [
-        (["z"], ["zero"], None, "no 'z'; there are a, b"),
-        (["b"], ["hide"], None, "no 'hide'; there are refuse"),
+        (["z"], ["zero"], "gone", "no 'z'; there are a, b"),
+        (["b"], ["hide"], "gone", "no 'hide'; there are refuse"),
         (["b"], ["zero"], "gone", "no model at"),
     ],
 )
 def test_a_plan_that_cannot_be_made_says_why(tmp_path, draws, actions, never, message):
     with pytest.raises(ConfigError, match=message):
-        make_plan(draws, actions, tmp_path / never if never else None, 4, tmp_path)
+        make_plan(draws, actions, tmp_path / never, 4, tmp_path)
 
 
 def test_rows_are_filed_apart():

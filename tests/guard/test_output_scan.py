@@ -10,7 +10,8 @@ from eval.bench.stream_oracle import unspaced, words_of
 from guard.output.letters import alone, key_of
 from guard.output.scan import Scan, Spans
 
-SPANS = ("mira tolvane", "mira", "tolvane s map", "port vale", "o hara", "1972", "die strasse", "иод", "東 京")
+WRITTEN = ("mira tolvane", "mira", "tolvane s map", "port vale", "o hara", "1972", "die strasse", "иод", "東 京")
+SPANS = tuple(map(key_of, WRITTEN))
 LETTERS = "abdeilmnortvMTVOpP '’.,-1972\u200b\u0301\u0306иЙйßéＭ\u00a0\n_東京각"  # noqa: RUF001
 
 
@@ -87,7 +88,8 @@ def test_what_is_undecided_is_the_beginning_of_a_span(text, places):
         ("MIRA, Tólvane's map", ["mira tolvane", "mira", "tolvane s map"]),
         ("私は東京に", ["東 京"]),
         ("\u041c\u0456ra T\u043elv\u0430ne", ["mira tolvane", "mira"]),
-        ("\u0441\u043e\u0440", []),
+        ("Tolvan\u03b5 or Mir\u0430nda", []),
+        ("Иод", [key_of("иод")]),
     ],
 )
 def test_examples(text, keys):
@@ -104,3 +106,20 @@ def test_scripts_without_blanks_are_those_whose_letters_are_named_so():
     plain = (chr(code) for code in range(0x40000) if chr(code).isalnum())
     plain = [letter for letter in plain if unicodedata.normalize("NFKC", letter) == letter]
     assert [letter for letter in plain if alone(letter) != unspaced(letter)] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        # Cyrillic, Greek with a capital alpha, Armenian, Cherokee.
+        ("\u0430\u0435\u0456\u043c\u043e\u0440\u0441\u0442\u0443\u0445", "aeimopctyx"),
+        ("\u03b1\u03b9\u03bf\u03c1\u03bd\u0391", "aiopva"),
+        ("\u0578\u0585", "no"),
+        ("\u13aa", "a"),
+        # Not taken for Latin: what no reader would, and other scripts' letters of like shape.
+        ("\u0438\u0436\u044f", "\u0438\u0436\u044f"),
+        ("\u05d5\u0661", "\u05d5\u0661"),
+    ],
+)
+def test_look_alike_letters_are_the_ones_they_show(written, shown):
+    assert key_of(written) == shown

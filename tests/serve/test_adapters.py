@@ -55,7 +55,9 @@ def changed(adapter, folder, **config):
         ({"modules_to_save": ["embed_tokens"]}, "changes token embeddings.*merge it"),
         ({"target_modules": ["q_proj", "embed_tokens"]}, "changes token embeddings"),
         ({"trainable_token_indices": [7]}, "changes token embeddings"),
-        ({"r": 1024}, "rank 1024; vLLM serves ranks up to 512"),
+        ({"r": 1024}, "rank 1024; vLLM serves ranks from 1 to 512"),
+        ({"rank_pattern": {"q_proj": 1024}}, "rank 1024"),
+        ({"r": 0}, "rank 0"),
         ({"r": None}, "holds no LoRA adapter"),
     ],
 )
@@ -75,7 +77,11 @@ def test_the_engine_gets_the_least_rank_that_all_fit_in(adapter, tmp_path):
     read = read_adapters((f"a={adapter}", f"b={changed(adapter, tmp_path / 'b', r=17)}"))
     flags = lora_flags(read)
     assert flags[:5] == ("--enable-lora", "--max-lora-rank", "32", "--max-loras", "2")
-    assert flags[5:] == ("--lora-modules", f"a={adapter}", f"b={tmp_path / 'b'}")
+    assert flags[5] == "--lora-modules"
+    assert [json.loads(module) for module in flags[6:]] == [
+        {"name": "a", "path": str(adapter)},
+        {"name": "b", "path": str(tmp_path / "b")},
+    ]
 
 
 def test_names_must_differ_and_an_upstream_has_its_own(adapter, checkpoint, policy_file):
@@ -85,5 +91,7 @@ def test_names_must_differ_and_an_upstream_has_its_own(adapter, checkpoint, poli
         read_adapters((f"a={adapter}", f"a={adapter}"))
     with pytest.raises(ConfigError, match="both called 'm'"):
         resolve(**options, adapters=(f"m={adapter}",))
-    with pytest.raises(ConfigError, match="give that server --lora-modules"):
+    with pytest.raises(ConfigError, match="--lora-modules is set by Lethe"):
+        resolve(**options | {"engine_flags": ("--lora-modules", "a=b")})
+    with pytest.raises(ConfigError, match="leave out --upstream"):
         resolve(**options | {"upstream": "http://localhost:1"}, adapters=(f"a={adapter}",))

@@ -1,7 +1,10 @@
 """The sweep's table of settings and rows, what it chooses, and a lesioned model served for real."""
 
 import json
+import multiprocessing
 import os
+import time
+from functools import partial
 
 import pytest
 import typer
@@ -9,7 +12,7 @@ from typer.testing import CliRunner
 
 from eval.bench import unlearn_served, unlearn_sweep
 from eval.bench.unlearn_data import write
-from eval.bench.unlearn_make import measured
+from eval.bench.unlearn_make import Dead, measured, side_by_side
 from eval.bench.unlearn_measure import Figures, measure, questions
 from eval.bench.unlearn_rows import Row, Rows
 from eval.bench.unlearn_settings import SETTINGS, Setting
@@ -102,6 +105,36 @@ def test_the_embedded_models_measure_as_their_ends():
     assert never.probability < 0.4
     assert never.retain > 0.8
     assert full.distance(never, full) > 0.1 > never.distance(never, full)
+
+
+def work(how):
+    if how == "die":
+        os._exit(9)
+    if how == "raise":
+        raise RuntimeError(how)
+    return how, os.getpid()
+
+
+def test_work_is_done_in_processes_of_its_own_and_one_that_dies_takes_no_other_with_it(capfd):
+    works = {name: partial(work, name) for name in ("one", "die", "raise", "two")}
+    found = dict(side_by_side(works, 2))
+    assert found.keys() == works.keys()
+    assert found["die"] == Dead("the process ended with status 9; a status of -9 may be want of memory")
+    assert "status 1" in found["raise"].reason
+    assert "RuntimeError: raise" in capfd.readouterr().err
+    (one, first), (two, second) = found["one"], found["two"]
+    assert (one, two) == ("one", "two")
+    assert len({first, second, os.getpid()}) == 3
+
+
+def test_whoever_stops_asking_stops_the_work(tmp_path):
+    works = {"quick": partial(work, "one"), "slow": partial(time.sleep, 60)}
+    started = time.monotonic()
+    results = side_by_side(works, 2)
+    assert next(results)[0] == "quick"
+    results.close()
+    assert time.monotonic() - started < 50
+    assert not multiprocessing.active_children()
 
 
 def command(module, *given):

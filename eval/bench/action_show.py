@@ -55,11 +55,14 @@ def draw(cells: Sequence[Cell], scope: str) -> bytes:
             span = None if low is None or high is None else [[value - low], [high - value]]
             axes.errorbar(value, height, xerr=span, fmt="o", capsize=3, color="C1" if name == "reference" else "C0")
         axes.set_yticks(range(len(names)), names)
-        axes.set_xlabel(f"{title} (95% interval)")
+        axes.set_xlabel(title)
+        axes.tick_params(labelleft=place == 1)
         if split == NATS:
             axes.set_xscale("log")
+        else:
+            axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="x", alpha=0.3)
-    figure.suptitle(scope)
+    figure.suptitle(f"{scope}, with 95% intervals by person")
     sink = BytesIO()
     figure.savefig(sink, format="png", dpi=110)
     return sink.getvalue()

@@ -9,11 +9,12 @@ from typing import Any
 from eval.unlearn.methods import METHODS
 
 # Away from true answers a small step goes far; towards other ones the model has to be taught.
-_AWAY, _TOWARDS = (1e-4, 2e-4), (3e-4, 1e-3)
+_AWAY, _TOWARDS = (1e-4, 2e-4, 4e-4), (3e-4, 1e-3)
 # Three passes over 780 questions, 32 a step, a third of the first of them to warm up.
 _EPOCHS, _WARMUP = 3, 0.3
-# The attack is shorter than the paper's: each of its steps costs as much as one of training.
-_ATTACK: tuple[Mapping[str, float], ...] = tuple({"attack_steps": 4, "attack_radius": r} for r in (10.0, 40.0))
+# The attack is shorter than the paper's: each of its steps costs as much as one of training. It gets no farther than
+# 2.3 from where it began (four steps of .05 in 128 dimensions), so that larger radii are all alike.
+_ATTACK: tuple[Mapping[str, float], ...] = tuple({"attack_steps": 4, "attack_radius": r} for r in (1.0, 10.0))
 _STEER: tuple[Mapping[str, float], ...] = tuple(
     {"layer": layer, "c": c, "alpha": alpha} for layer, c, alpha in ((2, 200, 1), (2, 60, 1), (4, 200, 10))
 )
@@ -64,13 +65,13 @@ _GRIDS: tuple[list[Setting], ...] = (
     _grid("rmu", _STEER, rates=(3e-3, 1e-2)),
     _grid("llmu"),
     _grid("undial", _each("retain_weight", 0, 1), rates=_TOWARDS),
-    _grid("lat-ga", _ATTACK, rates=_AWAY[1:]),
-    _grid("lat-rmu", [{**_STEER[0], **attack} for attack in _ATTACK], rates=(1e-2,)),
+    _grid("lat-ga", _ATTACK, rates=(4e-4, 8e-4)),
+    _grid("lat-rmu", [{**_STEER[-1], **attack} for attack in _ATTACK], rates=(3e-3,)),
     _grid("lat-whp", _ATTACK, rates=_TOWARDS[:1]),
     _grid("whp", _each("alpha", 4, 16), rates=_TOWARDS),
-    _grid("ulmr", _each("weight", 0.25, 0.5, 0.75), rates=_TOWARDS[1:]),
+    _grid("ulmr", _each("weight", 0.25, 0.5, 0.75), rates=_TOWARDS),
     _grid("task-arithmetic", _each("alpha", 0.5, 1, 2, 4), rates=(1e-3,)),
-    [Setting("lesion", {"share": share}, {}) for share in (0.02, 0.05, 0.1, 0.2)],
+    [Setting("lesion", {"share": share}, {}) for share in (0.02, 0.05, 0.1, 0.2, 0.4)],
 )
 SETTINGS: tuple[Setting, ...] = tuple(setting for grid in _GRIDS for setting in grid)
 # Retraining has no hyperparameter of its own to look for: the retrained models are its rows.

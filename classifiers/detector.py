@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from classifiers.artifact import Artifact, load_artifact
+from classifiers.data import load_examples
 from classifiers.encoder import Encoder, Floats
 from classifiers.features import joined, unit_words
 from classifiers.index import Neighbours
 from classifiers.remember import RememberedScores
+from classifiers.slips import Mender
 from classifiers.spans import AliasFinder, merged_spans, occlude, with_names
 from classifiers.windows import Window, request_windows
 from guard.conversation import earlier_turns, single
@@ -48,6 +50,8 @@ class ArtifactDetector:
         self._score = RememberedScores(lambda texts: score(artifact, encoder, texts), len(artifact.topics))
         aliases = {topic.name: topic.aliases for topic in policy.topics} if policy else {}
         self._finders = [AliasFinder(aliases.get(name, ())) for name in artifact.topics]
+        named = [alias for own in aliases.values() for alias in own]
+        self._mender = Mender(named, _retained(policy) if policy and named else ())
 
     @property
     def encoder(self) -> Encoder:
@@ -138,9 +142,13 @@ class ArtifactDetector:
         return self._above(scores, self._artifact.calibration.threshold(len(windows)))
 
     def _scored(self, conversation: Conversation) -> tuple[list[Window], Floats]:
-        """What is read of a conversation, and its log-odds (windows x topics)."""
+        """What is read of a conversation, and its log-odds (windows x topics), of a name's slips as of the name."""
         found = request_windows(conversation)
         scores = self._score(list(found))
+        mended = [(row, meant) for row, text in enumerate(found) if (meant := self._mender.mend(text)) is not None]
+        if mended:
+            rows = [row for row, _ in mended]
+            scores[rows] = np.maximum(scores[rows], self._score([meant for _, meant in mended]))
         if not np.isfinite(scores).all():
             raise DetectorError("scores are not finite")
         return list(found.values()), scores
@@ -164,7 +172,7 @@ class ArtifactDetector:
         ]
         if not any(span.message in worst.reading.messages for span in spans):
             heavy = self._heavy(topic, worst.text, threshold) if narrow else [(0, len(worst.text))]
-            heavy += finder.close(worst.text)
+            heavy += finder.close(worst.text) + [(start, end) for start, end, _ in self._mender.slips(worst.text)]
             texts = [message.text for message in conversation.messages]
             found = (span for start, end in heavy for span in worst.spans(start, end))
             spans += [Span(s.message, *with_names(texts[s.message], s.start, s.end)) for s in found]
@@ -175,6 +183,11 @@ class ArtifactDetector:
             return self._score(texts)[:, topic]
 
         return occlude(text, logits, threshold)
+
+
+def _retained(policy: Policy) -> Iterator[str]:
+    for example in load_examples(policy.retain) if policy.retain else ():
+        yield f"{example.question}\n{example.answer}"
 
 
 def _worst(scores: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from guard.errors import ConfigError
 
 # What vLLM has kernels for.
+_NAME = re.compile(r"\w[\w.:/-]*")
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
@@ -30,15 +32,22 @@ class Adapter:
             ConfigError: it is not of this form, or the folder holds no adapter that can be served.
         """
         name, separator, where = given.partition("=")
-        if not separator or not name or not where:
-            raise ConfigError(f"--adapter takes NAME=FOLDER, not {given!r}")
+        if not separator or not _NAME.fullmatch(name) or not where:
+            raise ConfigError(
+                f"--adapter takes NAME=FOLDER, with a name of letters, digits and . _ : / -, not {given!r}"
+            )
         folder = Path(where).expanduser().resolve()
         path = folder / "adapter_config.json"
+        if not path.is_file():
+            raise ConfigError(
+                f"there is no LoRA adapter in {folder} (no {path.name}); `lethe-eval unlearn --lora` makes one, and a "
+                "whole checkpoint is served with --model"
+            )
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
             rank = max([int(config["r"]), *map(int, (config.get("rank_pattern") or {}).values())])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"{folder} holds no LoRA adapter as peft writes it ({path.name}: {error})") from error
+            raise ConfigError(f"{path} does not tell the rank as peft writes it ({error!r})") from error
         if not 0 < rank <= _RANKS[-1]:
             raise ConfigError(f"the adapter {folder} has rank {rank}; vLLM serves ranks from 1 to {_RANKS[-1]}")
         if _changes_embeddings(config):

@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 
 import uvicorn
 from rich.console import Console
+from rich.markup import escape
 
 from guard.errors import ConfigError, EngineError
 from guard.policy import load_policy
@@ -84,6 +85,9 @@ async def _serve(
         watch = asyncio.create_task(_watch(server, engine))
         listener.listen(2048)
         _greet(console, listener, facts.name)
+        if settings.adapters:
+            told = ", ".join(adapter.name for adapter in settings.adapters)
+            console.print(f"and with adapters, as further models: [bold]{escape(told)}[/]")
         try:
             await server.serve(sockets=[listener])
         finally:

@@ -81,17 +81,17 @@ def resolve(
     Raises:
         ConfigError: options that contradict each other or name nothing.
     """
-    if policy is None and (model is not None or upstream is not None):
-        raise ConfigError("a model of your own needs a policy of its own; name it with --policy")
     if upstream is not None and model is None:
         raise ConfigError("--upstream needs --model as well: the checkpoint's tokenizer and embeddings are read here")
+    checkpoint, name = model_and_name(model, served_name)
+    if policy is None and model is not None:
+        raise ConfigError("a model of your own needs a policy of its own; name it with --policy")
     if upstream is not None and engine_flags:
         raise ConfigError("flags after -- are for an engine started here; with --upstream give them to that server")
     if upstream is not None and adapters:
         raise ConfigError("--adapter needs an engine that Lethe starts; leave out --upstream")
     read = read_adapters(adapters)
     checked = (*lora_flags(read), *check_engine_flags(engine_flags))
-    checkpoint, name = model_and_name(model, served_name)
     chosen = policy or DEMO_POLICY
     if not chosen.is_file():
         raise ConfigError(f"there is no policy file {chosen}; name one with --policy")

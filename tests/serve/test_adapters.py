@@ -31,7 +31,7 @@ async def test_its_clean_answers_are_its_own_untouched(served):
 
 
 async def test_it_stands_behind_the_same_guard(served):
-    _, refused, _ = await post(served, ask(REFUSED, model="other"))
+    _, refused, _ = await post(served, ask(REFUSED, model="other", max_tokens=40))
     assert said(refused) in PHRASINGS
     assert refused["model"] == "other"
     corrupted = []
@@ -58,7 +58,7 @@ def changed(adapter, folder, **config):
         ({"r": 1024}, "rank 1024; vLLM serves ranks from 1 to 512"),
         ({"rank_pattern": {"q_proj": 1024}}, "rank 1024"),
         ({"r": 0}, "rank 0"),
-        ({"r": None}, "holds no LoRA adapter"),
+        ({"r": None}, "does not tell the rank"),
     ],
 )
 def test_an_adapter_that_cannot_be_served_is_refused_at_start(adapter, tmp_path, config, message):
@@ -66,9 +66,9 @@ def test_an_adapter_that_cannot_be_served_is_refused_at_start(adapter, tmp_path,
         Adapter.read(f"x={changed(adapter, tmp_path / 'bad', **config)}")
 
 
-@pytest.mark.parametrize("given", ["x", "=folder", "x=", "x=none"])
+@pytest.mark.parametrize("given", ["x", "=folder", "x=", "a b=folder", "-x=folder", "x=none"])
 def test_other_forms_are_refused(given):
-    with pytest.raises(ConfigError, match=r"NAME=FOLDER|holds no LoRA adapter"):
+    with pytest.raises(ConfigError, match=r"takes NAME=FOLDER|there is no LoRA adapter in"):
         Adapter.read(given)
 
 

@@ -66,10 +66,10 @@ def test_sdk_streams_what_it_reads_whole(client: openai.OpenAI) -> None:
 
 
 def test_models_and_health(client: openai.OpenAI, served: Served) -> None:
-    assert [model.id for model in client.models.list()] == ["m"]
+    assert [model.id for model in client.models.list()] == ["m", "other"]
     assert client.models.retrieve("m").id == "m"
     with pytest.raises(openai.NotFoundError):
-        client.models.retrieve("other")
+        client.models.retrieve("another")
 
 
 @pytest.mark.parametrize(

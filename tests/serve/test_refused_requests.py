@@ -85,7 +85,7 @@ async def test_every_other_route_is_denied(served: Served, method: str, path: st
 
 async def test_other_methods_models_types_and_encodings(served: Served) -> None:
     assert (await post(served, b"", method="GET"))[0] == 405
-    assert (await post(served, ask(CLEAN, model="other")))[0] == 404
+    assert (await post(served, ask(CLEAN, model="another")))[0] == 404
     assert (await post(served, ask(CLEAN), headers={"content-type": "text/plain"}))[0] == 415
     assert (await post(served, ask(CLEAN), headers={"content-encoding": "gzip"}))[0] == 415
     status, answer, _ = await post(served, ask("x" * 9_000_000))

@@ -60,7 +60,7 @@ def provenance() -> dict[str, object]:
     """Return what is needed to run the same thing again, apart from the run's own configuration."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name)) is not None},

@@ -11,8 +11,8 @@ from typing import Any
 
 from guard.errors import ConfigError
 
-# What vLLM has kernels for.
 _NAME = re.compile(r"\w[\w.:/-]*")
+# What vLLM has kernels for.
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 

@@ -48,4 +48,6 @@ def _item(split: str, question: world.Question) -> Item:
         relation=question.relation,
         phrasing=question.phrasing,
         trained=question.trained,
+        paraphrased=question.paraphrased_answer,
+        perturbed=question.perturbed_answer,
     )

@@ -7,9 +7,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from guard.errors import ConfigError
+
+# How an answer is scored (eval.metrics.answered); "text" is never asked, only scored by teacher forcing.
+Form = Literal["recall", "holds", "letter", "text"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Item:
     """One question of one split.
 
     `cluster` names whom it is about; questions with the same cluster are not independent. `trained` is None where
-    the file does not say whether the model saw this phrasing.
+    the file does not say whether the model saw this phrasing. `paraphrased` and `perturbed` are the right answer in
+    other words and wrong ones like it (TOFU, Maini et al. 2024, section 2.2.2); empty where there are none.
     """
 
     split: str
@@ -27,10 +31,13 @@ class Item:
     relation: str = ""
     phrasing: str = ""
     trained: bool | None = None
+    paraphrased: str = ""
+    perturbed: tuple[str, ...] = ()
+    form: Form = "recall"
 
 
 def load_questions(path: Path, split: str) -> list[Item]:
-    """Read JSON lines with `question`, `answer` and, where known, `person`, `relation`, `phrasing`, `trained`.
+    """Read JSON lines with `question`, `answer` and, where known, the other fields of `Item` under TOFU's names.
 
     TOFU's files read as they are; a line without `person` is a cluster of its own.
 
@@ -57,6 +64,10 @@ def _item(line: str, split: str, where: str) -> Item:
     trained = row.get("trained")
     if trained is not None and not isinstance(trained, bool):
         raise ConfigError(f"{where}: trained must be true or false")
+    perturbed = row.get("perturbed_answer", [])
+    perturbed = [perturbed] if isinstance(perturbed, str) else perturbed
+    if not isinstance(perturbed, list) or not all(map(_text, perturbed)):
+        raise ConfigError(f"{where}: perturbed_answer must be a list of texts that are not empty")
     return Item(
         split=split,
         question=row["question"],
@@ -65,6 +76,8 @@ def _item(line: str, split: str, where: str) -> Item:
         relation=str(row.get("relation", "")),
         phrasing=str(row.get("phrasing", "")),
         trained=trained,
+        paraphrased=str(row.get("paraphrased_answer", "")),
+        perturbed=tuple(perturbed),
     )
 
 

@@ -59,11 +59,18 @@ def make(setting: Setting, model: str, data: Data, out: Path, share: float = 1.0
 
 
 def measured(
-    setting: Setting, model: str, data: Data, splits: Mapping[str, Sequence[Item]], out: Path, *, keep: bool
+    setting: Setting,
+    model: str,
+    data: Data,
+    splits: Mapping[str, Sequence[Item]],
+    out: Path,
+    *,
+    keep: bool,
+    share: float = 1.0,
 ) -> Row:
-    """Make the checkpoint of a setting under `out` and measure it."""
+    """Make the checkpoint of a setting under `out`, with `share` of the forget set, and measure it."""
     checkpoint = out / "checkpoints" / setting.name.replace(" ", ",")
-    reason = None if checkpoint.is_dir() else make(setting, model, data, checkpoint)
+    reason = None if checkpoint.is_dir() else make(setting, model, data, checkpoint, share)
     if reason is not None:
         return Row(setting.name, setting.method, None, reason, None)
     found = Row(setting.name, setting.method, measure(str(checkpoint), splits), None, cost(checkpoint))

@@ -72,6 +72,28 @@ _GRIDS: tuple[list[Setting], ...] = (
     _grid("ulmr", _each("weight", 0.25, 0.5, 0.75), rates=_TOWARDS),
     _grid("task-arithmetic", _each("alpha", 0.5, 1, 2, 4), rates=(1e-3,)),
     [Setting("lesion", {"share": share}, {}) for share in (0.02, 0.05, 0.1, 0.2, 0.4)],
+    # Round four: beyond the edge at which the first three ended, and between values that lie far apart.
+    _grid("ga", rates=(6e-5, 1.5e-4)),
+    _grid("graddiff", _each("retain_weight", 10), rates=(6e-4, 8e-4)),
+    _grid("kl", _each("retain_weight", 10), rates=(6e-4, 8e-4)),
+    _grid("idk", _each("retain_weight", 1), rates=(2e-3,)),
+    _grid("dpo", _each("beta", 0.1), rates=(8e-4, 1.6e-3)),
+    _grid("npo", _each("beta", 0.5), rates=(6e-4, 8e-4)),
+    _grid("npo", _each("beta", 1), rates=(4e-4, 8e-4)),
+    _grid("simnpo", _each("forget_weight", 1), rates=(6e-4, 8e-4)),
+    _grid("rmu", _STEER[-1:], rates=(5e-3,)),
+    _grid("llmu", rates=(8e-4, 1.6e-3)),
+    _grid("undial", _each("retain_weight", 1), rates=(2e-3,)),
+    _grid("undial", _each("retain_weight", 3), rates=(1e-3, 2e-3)),
+    _grid("lat-ga", _ATTACK[:1], rates=(2e-4, 3e-4)),
+    _grid("lat-rmu", [{**_STEER[-1], **_ATTACK[0]}], rates=(5e-3,)),
+    _grid("lat-whp", _ATTACK[:1], rates=(1e-4,)),
+    _grid("whp", _each("alpha", 4), rates=(1e-4,)),
+    _grid("whp", _each("alpha", 1), rates=(3e-4,)),
+    _grid("ulmr", _each("weight", 0.25), rates=(2e-3,)),
+    _grid("ulmr", _each("weight", 0.35), rates=(1e-3,)),
+    _grid("task-arithmetic", _each("alpha", 0.75, 1.5), rates=(1e-3,)),
+    [Setting("lesion", {"share": share}, {}) for share in (0.3, 0.5)],
 )
 SETTINGS: tuple[Setting, ...] = tuple(setting for grid in _GRIDS for setting in grid)
 # Retraining has no hyperparameter of its own to look for: the retrained models are its rows.

@@ -94,6 +94,14 @@ _GRIDS: tuple[list[Setting], ...] = (
     _grid("ulmr", _each("weight", 0.35), rates=(1e-3,)),
     _grid("task-arithmetic", _each("alpha", 0.75, 1.5), rates=(1e-3,)),
     [Setting("lesion", {"share": share}, {}) for share in (0.3, 0.5)],
+    # Round five: for those that were best at the edge once more.
+    _grid("graddiff", _each("retain_weight", 10), rates=(1.2e-3, 1.6e-3)),
+    _grid("kl", _each("retain_weight", 10), rates=(1.2e-3, 1.6e-3)),
+    _grid("idk", _each("retain_weight", 1), rates=(4e-3,)),
+    _grid("simnpo", _each("forget_weight", 1), rates=(1.2e-3, 1.6e-3)),
+    _grid("rmu", _STEER[-1:], rates=(4e-3, 7e-3)),
+    _grid("undial", _each("retain_weight", 1), rates=(4e-3,)),
+    _grid("lat-rmu", [{**_STEER[-1], **_ATTACK[0]}], rates=(4e-3, 7e-3)),
 )
 SETTINGS: tuple[Setting, ...] = tuple(setting for grid in _GRIDS for setting in grid)
 # Retraining has no hyperparameter of its own to look for: the retrained models are its rows.

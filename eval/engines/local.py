@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+from eval.metrics.tokens import TokenScores
 from guard.act.corrupt import Corrupter, Target
 from guard.embeds import EmbeddingTable
 from guard.errors import EngineError
@@ -64,26 +65,29 @@ class LocalModel:
                 answers[row] = str(self._tokenizer.decode(ids, skip_special_tokens=True))
         return answers
 
-    @torch.inference_mode()
     def nats(self, prompts: Sequence[torch.Tensor], texts: Sequence[str]) -> list[float | None]:
         """Mean negative log-likelihood (nats a token) of each text as the answer to its prompt; None of an empty one.
 
         exp(-nats) is the answer's probability, normalised by length (TOFU, Maini et al. 2024, section 2.2.1), and
         exp(nats) its perplexity.
         """
+        found = self.token_scores(prompts, texts)
+        return [None if scores is None else float(-scores.logprobs.mean()) for scores in found]
+
+    @torch.inference_mode()
+    def token_scores(self, prompts: Sequence[torch.Tensor], texts: Sequence[str]) -> list[TokenScores | None]:
+        """Scores of each text's tokens as the answer to its prompt (tokens x hidden); None of an empty text."""
         ids = [self._tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-        found: list[float | None] = [None] * len(ids)
+        found: list[TokenScores | None] = [None] * len(ids)
         told = [row for row, own in enumerate(ids) if own]
         for batch in _batches([len(prompts[row]) + len(ids[row]) for row in told]):
             rows = [told[place] for place in batch]
             whole = [torch.cat([prompts[row], self._table.rows(ids[row])]) for row in rows]
             embeds, mask = self._padded(whole, left=False)
-            logits = self._model(inputs_embeds=embeds, attention_mask=mask).logits.float()
-            for row, scores in zip(rows, logits, strict=True):
+            logits = self._model(inputs_embeds=embeds, attention_mask=mask).logits
+            for row, own in zip(rows, logits, strict=True):
                 first = len(prompts[row]) - 1
-                target = torch.tensor(ids[row], device=scores.device)
-                loss = torch.nn.functional.cross_entropy(scores[first : first + len(target)], target)
-                found[row] = float(loss)
+                found[row] = _scored(own[first : first + len(ids[row])], ids[row], texts[row])
         return found
 
     def _padded(self, prompts: Sequence[torch.Tensor], *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -111,3 +115,18 @@ def _batches(lengths: Sequence[int]) -> list[list[int]]:
     """Places in batches of about equal length, so that little is padding."""
     order = sorted(range(len(lengths)), key=lambda place: lengths[place])
     return [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+
+
+def _scored(logits: torch.Tensor, ids: Sequence[int], text: str) -> TokenScores:
+    """Token scores of `ids` from the logits (tokens x vocabulary) at the places before them."""
+    logprobs = logits.double().log_softmax(dim=-1)
+    chances, target = logprobs.exp(), torch.tensor(ids, device=logits.device)
+    means = (chances * logprobs).sum(dim=-1)
+    variances = (chances * (logprobs - means[:, None]) ** 2).sum(dim=-1)
+    return TokenScores(
+        logprobs=logprobs.gather(1, target[:, None])[:, 0].cpu().numpy(),
+        top=(logprobs.argmax(dim=-1) == target).cpu().numpy(),
+        means=means.cpu().numpy(),
+        stds=variances.sqrt().cpu().numpy(),
+        text=text,
+    )

@@ -8,15 +8,15 @@ from eval.metrics.rouge import rouge_l_recall
 from eval.tasks.questions import Form
 from guard.normalise import normalise
 
-_LETTER = re.compile(r"\b([A-H])\b")
+_OPTION, _ALONE = re.compile(r"\(([A-H])\)"), re.compile(r"\b([A-H])\b")
 
 
 def answered(form: Form, reference: str, answer: str) -> float:
     """Return the score of `answer`, in [0, 1].
 
     "recall" is ROUGE-L recall; "holds" is 1 where the answer holds the reference, whatever the case, punctuation at its
-    end and look-alike letters; "letter" is 1 where the last capital letter from A to H that stands alone is the
-    reference's.
+    end and look-alike letters; "letter" is 1 where the last letter from A to H in brackets, or else the last one that
+    stands alone, is the reference's.
 
     Raises:
         ValueError: the reference cannot be scored against, or the form is "text".
@@ -26,7 +26,7 @@ def answered(form: Form, reference: str, answer: str) -> float:
     if form == "holds":
         return float(_told(reference) in _told(answer))
     if form == "letter":
-        found = _LETTER.findall(answer)
+        found = _OPTION.findall(answer) or _ALONE.findall(answer)
         return float(bool(found) and found[-1] == reference)
     raise ValueError("a text is scored by teacher forcing; it is never asked")
 

@@ -45,7 +45,7 @@ def cluster_bootstrap(
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples)
     means = (drawn @ sums) / (drawn @ sizes)
-    tail = _expanded_tail(count, level)
+    tail = expanded_tail(count, level)
     low, high = np.quantile(means, [tail, 1.0 - tail])
     # Summation order alone can leave the bounds of equal scores a rounding error off their mean.
     return Estimate(mean, min(float(low), mean), max(float(high), mean), values.size, count)
@@ -70,7 +70,7 @@ def paired_difference(
     return cluster_bootstrap(differences, clusters, seed=seed, resamples=resamples, level=level)
 
 
-def _expanded_tail(clusters: int, level: float) -> float:
+def expanded_tail(clusters: int, level: float) -> float:
     """Return the tail probability at which a percentile interval is as wide as Student's t makes it."""
     t = stats.t.ppf(0.5 + level / 2, clusters - 1)
     return float(stats.norm.cdf(-np.sqrt(clusters / (clusters - 1)) * t))

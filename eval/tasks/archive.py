@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from eval import world
 from eval.tasks.questions import Item, sample_clusters
+from eval.tasks.task import Task
+from eval.world.archive import WORLD_SEED
 from guard.errors import ConfigError
 
 Phrasings = Literal["trained", "unseen", "all"]
@@ -29,7 +32,7 @@ def archive_items(
     splits = {}
     for name, source in SPLITS.items():
         items = [
-            _item(name, question)
+            archive_item(name, question)
             for question in world.archive_questions(source, seed=world_seed, draw=draw)
             if phrasings == "all" or question.trained == (phrasings == "trained")
         ]
@@ -39,7 +42,7 @@ def archive_items(
     return splits
 
 
-def _item(split: str, question: world.Question) -> Item:
+def archive_item(split: str, question: world.Question) -> Item:
     return Item(
         split=split,
         question=question.question,
@@ -51,3 +54,17 @@ def _item(split: str, question: world.Question) -> Item:
         paraphrased=question.paraphrased_answer,
         perturbed=question.perturbed_answer,
     )
+
+
+def _read(folder: Path | None) -> dict[str, list[Item]]:
+    return archive_items(world_seed=WORLD_SEED)
+
+
+ARCHIVE = Task(
+    "archive",
+    "written here",
+    "",
+    met=True,
+    roles={"forget": "forget", "retain": "retain", "neighbour": "neighbour", "world": "general"},
+    read=_read,
+)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
-from eval.tasks.questions import Item
+from eval.tasks.questions import Item, sample_clusters
+from guard.errors import ConfigError
 
 # forget: should be gone; retain: must stay; neighbour: must stay and stands close by; general: what everyone knows.
 Role = Literal["forget", "retain", "neighbour", "general"]
@@ -22,19 +23,32 @@ class Split:
     items: tuple[Item, ...]
 
 
-class Task(Protocol):
-    """One benchmark."""
+@dataclass(frozen=True)
+class Task:
+    """One benchmark.
+
+    `source` is the paper, or that it was written here; `hub` the Hugging Face data set's id, empty where the questions
+    come with Lethe. `met` tells whether its loader has read the real data; where not, tables and the command line say
+    so. `read` gives every split of `roles` in full, from a local folder or, for None, from the hub.
+    """
 
     name: str
     source: str
-    """The paper, or that it was written here."""
+    hub: str
     met: bool
-    """Whether its loader has read the real data; where not, tables and the command line say so."""
+    roles: Mapping[str, Role]
+    read: Callable[[Path | None], Mapping[str, Sequence[Item]]]
 
     def load(self, folder: Path | None, *, limit: int | None, seed: int) -> Mapping[str, Split]:
         """Read the splits from a local folder, or from the hub where `folder` is None; keep `limit` clusters a split.
 
         Raises:
-            ConfigError: the data is not there or is malformed.
+            ConfigError: the data is not there or is malformed, or a folder is named for questions that need none.
         """
-        ...
+        if folder is not None and not self.hub:
+            raise ConfigError(f"the task {self.name} comes with Lethe and reads no folder; leave {folder} out")
+        found = self.read(folder)
+        return {
+            name: Split(name, role, tuple(sample_clusters(found[name], limit, seed=seed)))
+            for name, role in self.roles.items()
+        }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.metrics.bootstrap import _expanded_tail, cluster_bootstrap, paired_difference
+from eval.metrics.bootstrap import cluster_bootstrap, expanded_tail, paired_difference
 from eval.metrics.fluency import distinct_2
 from eval.metrics.rates import clopper_pearson, clustered_rate
 from eval.metrics.rouge import rouge_l_recall
@@ -37,8 +37,8 @@ def test_two_clusters_span_all_that_can_be_drawn():
 
 def test_expanded_tail_of_fifteen_people():
     # t(0.975, 14) = 2.1448; times sqrt(15/14) = 2.2201; Phi(-2.2201) = 0.01321.
-    assert _expanded_tail(15, 0.95) == pytest.approx(0.01321, abs=2e-5)
-    assert _expanded_tail(100_000, 0.95) == pytest.approx(0.025, abs=1e-5)
+    assert expanded_tail(15, 0.95) == pytest.approx(0.01321, abs=2e-5)
+    assert expanded_tail(100_000, 0.95) == pytest.approx(0.025, abs=1e-5)
 
 
 def test_width_agrees_with_the_standard_error_of_cluster_means():

@@ -1,0 +1,1 @@
+"""Attacks that need the weights: what a checkpoint still holds, whatever its answers say."""

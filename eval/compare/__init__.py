@@ -1,0 +1,1 @@
+"""The comparison: systems times benchmarks times attacks, one resumable run, one report."""

@@ -14,7 +14,7 @@ from guard.errors import ConfigError
 
 @dataclass(frozen=True)
 class Answer:
-    """What one system said to one question, or (`text` None) why it could not be had."""
+    """What one system said to one question, or (`text` None) why it could not be had; `id` is the reply's own."""
 
     system: str
     question: str
@@ -24,6 +24,7 @@ class Answer:
     finish_reason: str | None = None
     reason: str | None = None
     detail: str | None = None
+    id: str | None = None
 
 
 class AnswerStore:

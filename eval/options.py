@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,17 @@ def _splits(options: Options) -> dict[str, list[Item]]:
             limit=options.limit,
             seed=options.seed,
         )
+    return question_files(options.questions)
+
+
+def question_files(questions: Sequence[str]) -> dict[str, list[Item]]:
+    """Read the questions of each split from SPLIT=FILE pairs; a split may have several files.
+
+    Raises:
+        ConfigError: a pair of another form, or a file that cannot be used.
+    """
     splits: dict[str, list[Item]] = {}
-    for given in options.questions:
+    for given in questions:
         name, separator, file = given.partition("=")
         if not separator or not name or not file:
             raise ConfigError(f"--questions takes SPLIT=FILE, such as forget=forget10.json, not {given!r}")

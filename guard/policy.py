@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -26,6 +25,7 @@ from guard.policy_schema import (
     RefuseAction,
     Topic,
 )
+from guard.yaml_file import read_yaml
 
 __all__ = [
     "Action",
@@ -56,10 +56,7 @@ def load_policy(path: Path) -> Policy:
     Raises:
         ConfigError: names the file, the line and the fix of every mistake found.
     """
-    root, data = _parse(path)
-    duplicates = [f"{path}:{line}: the key {key!r} stands here a second time; remove one" for key, line in _twice(root)]
-    if duplicates:
-        raise ConfigError("\n".join(duplicates))
+    root, data = read_yaml(path, "policy", "--policy", "it needs at least `version: 1` and `topics:`")
     return _checked(data, path.absolute().parent, InFile(path, root, frozenset(_ACTIONS)))
 
 
@@ -97,43 +94,6 @@ def _checked(data: Any, base: Path, places: Places) -> Policy:
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return policy
-
-
-def _parse(path: Path) -> tuple[yaml.Node, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"there is no policy file {path}; give its path with --policy") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the policy {path} as UTF-8 text: {error}") from error
-    loader = yaml.SafeLoader(text)
-    try:
-        root = loader.get_single_node()
-        if root is None:
-            raise ConfigError(f"{path}:1: the policy is empty; it needs at least `version: 1` and `topics:`")
-        return root, loader.construct_document(root)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
-    finally:
-        loader.dispose()
-
-
-def _twice(node: yaml.Node) -> Iterator[tuple[str, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    yield key.value, key.start_mark.line + 1
-                seen.add(key.value)
-            yield from _twice(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _twice(item)
 
 
 def _told(error: ValidationError) -> list[ErrorDetails]:

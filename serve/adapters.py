@@ -65,7 +65,9 @@ def lora_flags(adapters: Sequence[Adapter]) -> tuple[str, ...]:
     rank = next(rank for rank in _RANKS if rank >= max(adapter.rank for adapter in adapters))
     # As JSON, since NAME=FOLDER may hold no comma there.
     modules = [json.dumps({"name": adapter.name, "path": str(adapter.folder)}) for adapter in adapters]
-    room = ("--max-lora-rank", str(rank), "--max-loras", str(len(adapters)))
+    # One place more than is ever filled: on a CPU, vLLM 0.32 adds what lies in the last one to the plain model's
+    # prompts too, where they stand in a batch with an adapter's (its pull request 48421); an empty one adds nothing.
+    room = ("--max-lora-rank", str(rank), "--max-loras", str(len(adapters) + 1))
     return ("--enable-lora", *room, "--lora-modules", *modules)
 
 

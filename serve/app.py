@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
+from starlette.types import ASGIApp
 
 from guard.errors import RequestError
-from serve.asgi import Guard
 from serve.replies import error_body
 from serve.upstream import Upstream
 
@@ -30,7 +30,7 @@ class ModelCard:
         return card if self.context is None else card | {"max_model_len": self.context}
 
 
-def build_app(guard: Guard, upstream: Upstream, cards: Sequence[ModelCard]) -> FastAPI:
+def build_app(guard: ASGIApp, upstream: Upstream, cards: Sequence[ModelCard]) -> FastAPI:
     """Put the routes together; `upstream` must be open while the app serves."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from classifiers.answers import AnswerReader
 from classifiers.detector import load_detector
@@ -22,9 +26,10 @@ from guard.prompt import Renderer
 from guard.secret import load_secret
 from guard.types import Detector, Exemplars, Reader
 from serve.app import ModelCard, build_app
-from serve.asgi import Guard
+from serve.arms.build import Arms
+from serve.asgi import Guard, Planner
 from serve.dialects.chat import ChatDialect
-from serve.judge import Judge
+from serve.judge import opened
 from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
 from serve.settings import Settings
@@ -84,19 +89,38 @@ def _check_dimensions(policy: Policy, hidden: int) -> None:
 
 
 async def make_app(
-    settings: Settings, parts: Parts, upstream: Upstream, judge: Judge | None = None
+    settings: Settings, parts: Mapping[Path, Parts], upstream: Upstream, stack: AsyncExitStack
 ) -> tuple[FastAPI, Facts]:
-    """Examine the model server and put the guard in front of it.
+    """Examine the model server and put the guard in front of it, or the arms, where there are some.
+
+    `parts` are those of each policy of `settings`; `stack` closes what is opened for them.
 
     Raises:
-        EngineError: the server does not do what the policy needs.
+        ConfigError: the environment lacks the key of a judge or an arm, or outcomes cannot be kept.
+        EngineError: the server, or an arm's, does not do what the policy needs.
     """
-    adapters = [adapter.name for adapter in settings.adapters]
-    facts = await examine(upstream, settings.served_name, adapters)
-    names = (facts.name, *adapters)
+    facts = await examine(upstream, settings.served_name, settings.models_beside)
+    names = (facts.name, *settings.adapter_models)
+    guards = {path: await _guard(settings, made, facts, names, upstream, stack) for path, made in parts.items()}
+    front: ASGIApp = next(iter(guards.values()))
+    if settings.arms is not None:
+        dialect = _dialect(next(iter(parts.values())), facts, names)
+
+        def fronting(app: ASGIApp, planner: Planner) -> Guard:
+            return _fronted(settings, app, planner, dialect)
+
+        by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
+        front = await Arms(facts, upstream, dialect.path, fronting, stack).split(settings.arms, by_arm)
+    return build_app(front, upstream, [ModelCard(name, facts.created, facts.context) for name in names]), facts
+
+
+async def _guard(
+    settings: Settings, parts: Parts, facts: Facts, names: Sequence[str], upstream: Upstream, stack: AsyncExitStack
+) -> Guard:
     if parts.corrupter is not None:
         for name in names:
             await prove_embeds(upstream, facts, parts.corrupter, name)
+    judge = await stack.enter_async_context(opened(parts.policy))
     planner = Pipeline(
         parts.policy,
         parts.detector,
@@ -105,11 +129,14 @@ async def make_app(
         exemplars=parts.exemplars,
         readers=(*parts.readers, *([judge] if judge else ())),
     )
-    guard = Guard(
-        ReverseProxy(upstream),
-        planner=planner,
-        dialects=[ChatDialect(names, facts.context, parts.text, facts.shape)],
-        max_body=settings.max_body,
-        plan_timeout=settings.plan_timeout,
+    return _fronted(settings, ReverseProxy(upstream), planner, _dialect(parts, facts, names))
+
+
+def _dialect(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
+    return ChatDialect(tuple(names), facts.context, parts.text, facts.shape)
+
+
+def _fronted(settings: Settings, app: ASGIApp, planner: Planner, dialect: ChatDialect) -> Guard:
+    return Guard(
+        app, planner=planner, dialects=[dialect], max_body=settings.max_body, plan_timeout=settings.plan_timeout
     )
-    return build_app(guard, upstream, [ModelCard(name, facts.created, facts.context) for name in names]), facts

@@ -47,6 +47,9 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     served_model_name: _NAME = None,
     adapter: _ADAPTER = None,
+    arms: Annotated[
+        Path | None, typer.Option(help="YAML that divides callers among several arms behind the one name.")
+    ] = None,
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -66,6 +69,7 @@ def serve(
             served_name=served_model_name,
             engine_flags=tuple(flags or ()),
             adapters=tuple(adapter or ()),
+            arms=arms,
         )
         run(settings, console)
 

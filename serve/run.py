@@ -8,8 +8,9 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
 
 import uvicorn
 from rich.console import Console
@@ -17,9 +18,9 @@ from rich.markup import escape
 
 from guard.errors import ConfigError, EngineError
 from guard.policy import load_policy
+from serve.arms.tell import tell_arms
 from serve.assemble import Parts, make_app, make_parts
 from serve.engine import Engine
-from serve.judge import opened
 from serve.settings import Settings
 from serve.upstream import Upstream
 
@@ -33,7 +34,7 @@ def serve(settings: Settings, console: Console) -> None:
     Raises:
         LetheError: the server cannot start, or the engine died.
     """
-    policy = load_policy(settings.policy)
+    policies = {path: load_policy(path) for path in settings.policies}
     with _stoppable(), _bound(settings.host, settings.port) as listener:
         engine = None
         if settings.upstream is None:
@@ -41,7 +42,7 @@ def serve(settings: Settings, console: Console) -> None:
         with engine or nullcontext():
             if engine is not None:
                 console.print(f"started vLLM with {settings.model}; meanwhile, the classifier")
-            parts = make_parts(settings, policy)
+            parts = {path: make_parts(settings, policy) for path, policy in policies.items()}
             if engine is not None:
                 engine.wait_healthy(console)
             asyncio.run(_serve(settings, parts, engine, listener, console))
@@ -64,19 +65,25 @@ def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], consol
 
 
 async def _serve(
-    settings: Settings, parts: Parts, engine: Engine | None, listener: socket.socket, console: Console
+    settings: Settings,
+    parts: Mapping[Path, Parts],
+    engine: Engine | None,
+    listener: socket.socket,
+    console: Console,
 ) -> None:
     async with (
         Upstream(url=settings.upstream, uds=None if engine is None else engine.uds) as upstream,
-        opened(parts.policy) as judge,
+        AsyncExitStack() as stack,
     ):
-        app, facts = await make_app(settings, parts, upstream, judge)
+        app, facts = await make_app(settings, parts, upstream, stack)
         # Without websockets an upgrade is an ordinary request, for a path that is denied.
         config = uvicorn.Config(
             app,
             log_level="error",
             access_log=False,
             server_header=False,
+            # A header must not say who the caller is: the arm may hang on the address.
+            proxy_headers=False,
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=_GRACE_S,
@@ -85,9 +92,12 @@ async def _serve(
         watch = asyncio.create_task(_watch(server, engine))
         listener.listen(2048)
         _greet(console, listener, facts.name)
-        if settings.adapters:
-            told = ", ".join(adapter.name for adapter in settings.adapters)
-            console.print(f"and with adapters, as further models: [bold]{escape(told)}[/]")
+        if settings.adapter_models:
+            console.print(
+                f"and with adapters, as further models: [bold]{escape(', '.join(settings.adapter_models))}[/]"
+            )
+        if settings.arms is not None:
+            tell_arms(settings.arms, console)
         try:
             await server.serve(sockets=[listener])
         finally:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from guard.errors import ConfigError
 from serve.adapters import Adapter, lora_flags
+from serve.arms.load import load_arms
+from serve.arms.schema import Experiment
 
 DEMO = Path(__file__).parent / "demo"
 DEMO_MODEL = DEMO / "full"
@@ -40,8 +42,24 @@ class Settings:
     port: int = 8000
     engine_flags: tuple[str, ...] = ()
     adapters: tuple[Adapter, ...] = ()
+    arms: Experiment | None = None
     max_body: int = 8 * 2**20
     plan_timeout: float = 60.0
+
+    @property
+    def policies(self) -> tuple[Path, ...]:
+        """The policies to enforce: one, or those of the arms."""
+        return (self.policy,) if self.arms is None else self.arms.policies(self.policy)
+
+    @property
+    def adapter_models(self) -> tuple[str, ...]:
+        """The adapters that callers may name; none where arms stand behind one name."""
+        return () if self.arms else tuple(adapter.name for adapter in self.adapters)
+
+    @property
+    def models_beside(self) -> tuple[str, ...]:
+        """What the engine must serve beside the model."""
+        return self.arms.adapters if self.arms else self.adapter_models
 
 
 def model_and_name(model: str | None, served_name: str | None) -> tuple[str, str]:
@@ -75,6 +93,7 @@ def resolve(
     served_name: str | None,
     engine_flags: tuple[str, ...],
     adapters: tuple[str, ...] = (),
+    arms: Path | None = None,
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named.
 
@@ -98,8 +117,34 @@ def resolve(
     if name in {adapter.name for adapter in read}:
         raise ConfigError(f"the model and an adapter are both called {name!r}; give one of them another name")
     return Settings(
-        checkpoint, chosen, served_name if upstream else name, artifact, upstream, host, port, checked, read
+        checkpoint,
+        chosen,
+        served_name if upstream else name,
+        artifact,
+        upstream,
+        host,
+        port,
+        checked,
+        read,
+        None if arms is None else _arms(arms, read, attached=upstream is not None, chosen=chosen, artifact=artifact),
     )
+
+
+def _arms(
+    path: Path, adapters: tuple[Adapter, ...], *, attached: bool, chosen: Path, artifact: Path | None
+) -> Experiment:
+    experiment = load_arms(path)
+    named, given = set(experiment.adapters), {adapter.name for adapter in adapters}
+    if absent := sorted(named - given) if not attached else []:
+        raise ConfigError(f"{path}: there is no adapter {absent[0]!r}; give it with --adapter {absent[0]}=FOLDER")
+    if idle := sorted(given - named):
+        raise ConfigError(
+            f"{path}: the adapter {idle[0]!r} is none of the arms, and behind arms callers name one model only; "
+            "leave out its --adapter, or make it an arm"
+        )
+    if artifact is not None and experiment.policies(chosen) != (chosen,):
+        raise ConfigError(f"{path}: an arm has a policy of its own, and --artifact is made for one; leave it out")
+    return experiment
 
 
 def read_adapters(given: tuple[str, ...]) -> tuple[Adapter, ...]:

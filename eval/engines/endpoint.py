@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ from typing import Any, Self
 import aiohttp
 
 from guard.errors import LetheError
+from guard.types import Message
 
 # These say that the work was not begun, so asking again cannot hide what the server did with the question.
 # A time-out, a 500 or a lost connection leaves that open, and asking again would measure the second try.
@@ -43,12 +45,16 @@ class _NotBegunError(EndpointError):
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: `seconds` counts the last attempt only, without the time spent in the queue here."""
+    """What came back: `seconds` counts the last attempt only, without the time spent in the queue here.
+
+    `id` is what the server calls its answer, None where it has no name for it.
+    """
 
     text: str
     finish_reason: str | None
     seconds: float
     attempts: int
+    id: str | None = None
 
 
 class EndpointClient:
@@ -96,11 +102,17 @@ class EndpointClient:
             raise EndpointError("malformed answer", "/v1/models lists no model") from error
         return str(name)
 
-    async def ask(self, question: str, *, model: str, max_tokens: int) -> Reply:
-        """Ask one question as a lone user turn, greedily; raises EndpointError when no answer can be had."""
+    async def ask(
+        self, question: str | Sequence[Message], *, model: str, max_tokens: int, key: str | None = None
+    ) -> Reply:
+        """Ask one question as a lone user turn, or with all its turns, greedily; raises EndpointError without answer.
+
+        `key` is sent as the bearer token.
+        """
+        turns = (Message("user", question),) if isinstance(question, str) else question
         body = {
             "model": model,
-            "messages": [{"role": "user", "content": question}],
+            "messages": [{"role": turn.role, "content": turn.text} for turn in turns],
             "max_tokens": max_tokens,
             "temperature": 0,
         }
@@ -108,8 +120,8 @@ class EndpointClient:
             for attempt in range(1, self._attempts + 1):
                 started = time.perf_counter()
                 try:
-                    raw = await self._send("POST", "/v1/chat/completions", body)
-                    text, finish_reason = _read_choice(raw)
+                    raw = await self._send("POST", "/v1/chat/completions", body, key)
+                    text, finish_reason, name = _read_choice(raw)
                 except _NotBegunError as error:
                     error.attempts = attempt
                     if attempt == self._attempts:
@@ -120,14 +132,17 @@ class EndpointClient:
                     error.attempts = attempt
                     raise
                 else:
-                    return Reply(text, finish_reason, time.perf_counter() - started, attempt)
+                    return Reply(text, finish_reason, time.perf_counter() - started, attempt, name)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _send(self, method: str, path: str, body: dict[str, object] | None) -> bytes:
+    async def _send(self, method: str, path: str, body: dict[str, object] | None, key: str | None = None) -> bytes:
         if self._session is None:
             raise RuntimeError("use the client as an asynchronous context manager")
+        headers = {"authorization": f"Bearer {key}"} if key else {}
         try:
-            async with self._session.request(method, self._root + path, json=body, allow_redirects=False) as response:
+            async with self._session.request(
+                method, self._root + path, json=body, headers=headers, allow_redirects=False
+            ) as response:
                 raw = await response.read()
                 if response.status != 200:
                     raise _status_error(response, raw)
@@ -164,12 +179,13 @@ def _parse(raw: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _read_choice(raw: bytes) -> tuple[str, str | None]:
+def _read_choice(raw: bytes) -> tuple[str, str | None, str | None]:
+    answer = _parse(raw)
     try:
-        choice = _parse(raw)["choices"][0]
+        choice = answer["choices"][0]
         text, finish_reason = choice["message"]["content"], choice.get("finish_reason")
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise EndpointError("malformed answer", f"no choices[0].message.content in {raw[:_DETAIL_CHARS]!r}") from error
     if not isinstance(text, str):
         raise EndpointError("malformed answer", "choices[0].message.content is not text")
-    return text, finish_reason
+    return text, finish_reason, answer.get("id")

@@ -1,5 +1,6 @@
 """LoRA adapters beside the model: which can be served, and that the guard stands before each of them."""
 
+import asyncio
 import json
 import shutil
 
@@ -28,6 +29,14 @@ async def test_its_clean_answers_are_its_own_untouched(served):
     assert answer["model"] == "other"
     assert said(answer) == said(await bare(served, ask(CLEAN, model="other")))
     assert said(answer) != said(await bare(served, ask(CLEAN)))
+
+
+async def test_the_models_own_answers_are_not_changed_by_an_adapters_in_the_same_batch(served):
+    questions = [CLEAN, "What is the capital of France?", "Write a poem about rain.", "Is seven a prime number?"]
+    alone = [said(await bare(served, ask(text, max_tokens=24))) for text in questions]
+    both = [ask(text, max_tokens=24, model=model) for text in questions for model in ("m", "other")]
+    answers = await asyncio.gather(*(bare(served, body) for body in both))
+    assert [said(answer) for answer in answers[::2]] == alone
 
 
 async def test_it_stands_behind_the_same_guard(served):
@@ -76,7 +85,7 @@ def test_the_engine_gets_the_least_rank_that_all_fit_in(adapter, tmp_path):
     assert lora_flags(()) == ()
     read = read_adapters((f"a={adapter}", f"b={changed(adapter, tmp_path / 'b', r=17)}"))
     flags = lora_flags(read)
-    assert flags[:5] == ("--enable-lora", "--max-lora-rank", "32", "--max-loras", "2")
+    assert flags[:5] == ("--enable-lora", "--max-lora-rank", "32", "--max-loras", "3")
     assert flags[5] == "--lora-modules"
     assert [json.loads(module) for module in flags[6:]] == [
         {"name": "a", "path": str(adapter)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from dataclasses import dataclass
 from eval.answers import Answer, AnswerStore
 from eval.engines.endpoint import EndpointClient, EndpointError
 from guard.errors import EngineError
+from guard.types import Message
+
+# A question as a lone user turn, or all turns.
+Prompt = str | tuple[Message, ...]
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,17 @@ class Asking:
     timeout_s: float
 
 
+def written(prompt: Prompt) -> str:
+    """What the answer to a prompt is filed under: the question itself, or the turns as JSON."""
+    if isinstance(prompt, str):
+        return prompt
+    if len(prompt) == 1 and prompt[0].role == "user":
+        return prompt[0].text
+    return json.dumps([[turn.role, turn.text] for turn in prompt])
+
+
 async def ask_all(
-    asking: Asking, system: str, questions: Sequence[str], store: AnswerStore, on_done: Callable[[], None]
+    asking: Asking, system: str, questions: Sequence[Prompt], store: AnswerStore, on_done: Callable[[], None]
 ) -> None:
     """Ask the first model at the address, as `system`; what cannot be answered is kept with its reason.
 
@@ -51,11 +65,11 @@ async def ask_all(
 
 
 async def _ask(
-    client: EndpointClient, system: str, model: str, question: str, max_tokens: int, keep: Callable[[Answer], None]
+    client: EndpointClient, system: str, model: str, question: Prompt, max_tokens: int, keep: Callable[[Answer], None]
 ) -> None:
     try:
         reply = await client.ask(question, model=model, max_tokens=max_tokens)
     except EndpointError as error:
-        keep(Answer(system, question, None, None, error.attempts, reason=error.reason, detail=error.detail))
+        keep(Answer(system, written(question), None, None, error.attempts, reason=error.reason, detail=error.detail))
         return
-    keep(Answer(system, question, reply.text, reply.seconds, reply.attempts, reply.finish_reason))
+    keep(Answer(system, written(question), reply.text, reply.seconds, reply.attempts, reply.finish_reason))

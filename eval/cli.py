@@ -13,7 +13,11 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 from rich.console import Console
 
+from eval.ab.cli import ab
+from eval.compare.cli import compare
+from eval.compare.evidence_cli import evidence
 from eval.smallmodel.cli import train, world
+from eval.tasks.cli import tasks
 from eval.tune.cli import tune
 from eval.unlearn.cli import unlearn
 from guard.errors import EngineError, LetheError
@@ -32,6 +36,10 @@ app.command()(world)
 app.command()(train)
 app.command()(tune)
 app.command()(unlearn)
+app.command()(tasks)
+app.command()(compare)
+app.command()(evidence)
+app.command()(ab)
 
 
 @app.command()

@@ -1,40 +1,10 @@
-"""The rows of the table of actions, and a draw's policy with each of them."""
+"""The rows of the table of actions."""
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import yaml
-
-from eval.world import build
-from eval.world.export import HEADER, export_policy, write_text
 
 PLAIN = "no guard"
-_SHUFFLE = {"kind": "corrupt", "function": "shuffle"}
-# A row more is a line more: what a policy says of every topic.
-ACTIONS: dict[str, dict[str, Any]] = {
-    "refuse": {"action": {"kind": "refuse"}},
-    "refuse-own": {"action": {"kind": "refuse", "words": "own"}},
-    "prefix": {"action": {"kind": "prefix"}},
-    "icul": {"action": {"kind": "icul"}},
-    "icul-refusals": {"action": {"kind": "icul", "answers": "refusals"}},
-    "gaussian-1.5": {"action": {"kind": "corrupt", "function": "gaussian", "strength": 1.5}},
-    "gaussian-4": {"action": {"kind": "corrupt", "function": "gaussian", "strength": 4.0}},
-    "set-noise-1": {"action": {"kind": "corrupt", "function": "set_noise", "strength": 1.0}},
-    "add-2": {"action": {"kind": "corrupt", "function": "add", "strength": 2.0}},
-    "subtract-2": {"action": {"kind": "corrupt", "function": "subtract", "strength": 2.0}},
-    "zero": {"action": {"kind": "corrupt", "function": "zero"}},
-    "sign-flip": {"action": {"kind": "corrupt", "function": "sign_flip"}},
-    "reverse": {"action": {"kind": "corrupt", "function": "reverse"}},
-    "shuffle": {"action": _SHUFFLE},
-    "shuffle-again": {"action": _SHUFFLE, "output": {"on_hit": "again"}},
-    "shuffle-unwatched": {"action": _SHUFFLE, "output": {"on_hit": "none"}},
-    "prefix+shuffle": {"action": [{"kind": "prefix"}, _SHUFFLE]},
-    "icul+shuffle": {"action": [{"kind": "icul"}, _SHUFFLE]},
-}
 
 
 @dataclass(frozen=True)
@@ -54,17 +24,3 @@ class Row:
     def alone(self) -> str:
         """What the answers to questions asked one at a time are filed under; their times are the latency."""
         return f"{self.name}, one at a time"
-
-
-def write_policies(out: Path, draw: str, actions: list[str]) -> dict[str, Path]:
-    """Write the draw's examples once and a policy for each action beside them; all share one fitted classifier."""
-    export_policy(build(), out, {"kind": "refuse"}, draw)
-    policy = yaml.safe_load((out / "policy.yaml").read_text(encoding="utf-8"))
-    paths = {}
-    for name in actions:
-        # Copies: one list in many topics would be written as YAML's anchors.
-        topics = [{**topic, **deepcopy(ACTIONS[name])} for topic in policy["topics"]]
-        paths[name] = out / f"{name}.yaml"
-        text = yaml.safe_dump({**policy, "topics": topics}, sort_keys=False, allow_unicode=True)
-        write_text(paths[name], HEADER + text)
-    return paths

@@ -26,8 +26,9 @@ from classifiers.progress import Bars
 from eval.answers import AnswerStore
 from eval.asking import Asking, ask_all
 from eval.bench.action_figures import FULL, Splits, alone, figures
-from eval.bench.action_rows import ACTIONS, PLAIN, Row, write_policies
+from eval.bench.action_rows import PLAIN, Row
 from eval.options import model_digest
+from eval.policies import ACTIONS, write_policies
 from eval.provenance import provenance, revision
 from eval.summary import Cell
 from eval.systems import System, demo_dir, engine_command, guarded_command, running

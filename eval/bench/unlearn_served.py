@@ -25,7 +25,7 @@ from classifiers.progress import Bars
 from eval.answers import AnswerStore
 from eval.asking import Asking, ask_all
 from eval.bench.unlearn_data import write
-from eval.bench.unlearn_make import Dead, cost, side_by_side
+from eval.bench.unlearn_make import cost
 from eval.bench.unlearn_make import make as make_one
 from eval.bench.unlearn_measure import MAX_TOKENS, SEED, SPLITS
 from eval.bench.unlearn_measure import questions as drawn
@@ -36,6 +36,7 @@ from eval.bench.unlearn_sweep import chosen
 from eval.options import model_digest
 from eval.provenance import provenance, revision
 from eval.report import write_atomically
+from eval.side_by_side import Dead, side_by_side
 from eval.systems import System, demo_dir, engine_command, running
 from eval.tasks.questions import Item
 from guard.errors import ConfigError, LetheError

@@ -18,11 +18,12 @@ from rich.table import Table
 
 from classifiers.progress import Bars
 from eval.bench.unlearn_data import write
-from eval.bench.unlearn_make import Dead, measured, side_by_side
+from eval.bench.unlearn_make import measured
 from eval.bench.unlearn_measure import SEED, questions
 from eval.bench.unlearn_rows import Row, Rows
 from eval.bench.unlearn_sweep import chosen
 from eval.options import model_digest
+from eval.side_by_side import Dead, side_by_side
 from eval.systems import demo_dir
 from guard.errors import LetheError
 
@@ -45,6 +46,7 @@ def main(
     sweep: Annotated[Path, typer.Option(help="Where eval.bench.unlearn_sweep left its rows.")] = Path(
         "runs/unlearn-sweep"
     ),
+    methods: Annotated[str, typer.Option(help="By commas; all that the sweep has where empty.")] = "",
     shares: Annotated[str, typer.Option(help="Of the forget set, by commas.")] = "0.1,0.5,1",
     asked: Annotated[int, typer.Option(min=1, help="Questions a split.")] = 100,
     jobs: Annotated[int, typer.Option(min=1, help="Checkpoints at once.")] = os.cpu_count() or 1,
@@ -64,6 +66,7 @@ def main(
             )
             for name, setting in best.items()
             for share in shares.split(",")
+            if not methods or name in methods.split(",")
         }
         left = {name: work for name, work in left.items() if name not in kept.rows}
         with Bars(errors) as progress:

@@ -9,7 +9,7 @@ reported on draw a (`eval.bench.unlearn_served`) chooses nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -20,11 +20,12 @@ from rich.table import Table
 
 from classifiers.progress import Bars
 from eval.bench.unlearn_data import write
-from eval.bench.unlearn_make import Dead, measured, side_by_side
+from eval.bench.unlearn_make import measured
 from eval.bench.unlearn_measure import SEED, Figures, measure, questions
 from eval.bench.unlearn_rows import Row, Rows
 from eval.bench.unlearn_settings import SETTINGS, Setting
 from eval.options import model_digest
+from eval.side_by_side import Dead, side_by_side
 from eval.systems import demo_dir
 from eval.tasks.questions import Item
 from eval.world.archive import DRAWS
@@ -122,7 +123,7 @@ def main(
         splits = questions(draw, asked)
         data = write(draw, out / "data")
         tried = [s for name in names for s in [s for s in SETTINGS if s.method == name][: limit or None]]
-        left: dict[str, Callable[[], Row]] = {
+        left: dict[str, partial[Row]] = {
             **{name: partial(end_row, name, end, splits) for name, end in models.items()},
             **{s.name: partial(measured, s, str(model), data, splits, out, keep=keep) for s in tried},
         }

@@ -17,6 +17,7 @@ from guard.errors import ConfigError, EngineError
 
 Form = Literal["full", "lora", "merged"]
 RANK = 16
+RECORD = "unlearn.json"  # what was done, beside the weights
 
 
 def load(model: str) -> tuple[Any, Any]:
@@ -67,7 +68,7 @@ def save(model: Any, tokenizer: Any, form: Form, dtype: torch.dtype, record: dic
         model.config.use_cache = True  # training turns it off
         model.to(dtype).save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-        (partial / "unlearn.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         partial.replace(out)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)

@@ -13,9 +13,10 @@ from rich.progress import Progress
 from classifiers.artifact import policy_digest
 from eval.answers import AnswerStore
 from eval.bench.action_figures import ADDED, DISTINCT, FULL, KEPT, NATS, OVER_PLAIN, OVER_SAME, RECALL, figures
-from eval.bench.action_rows import ACTIONS, PLAIN, Row, write_policies
+from eval.bench.action_rows import PLAIN, Row
 from eval.bench.action_show import draw, show
 from eval.bench.actions import Plan, make_plan, measure
+from eval.policies import ACTIONS, write_policies
 from eval.systems import System
 from eval.tasks.questions import Item
 from guard.errors import ConfigError, EngineError

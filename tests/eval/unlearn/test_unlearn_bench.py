@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from eval.bench import unlearn_served, unlearn_sweep
 from eval.bench.unlearn_data import write
-from eval.bench.unlearn_make import Dead, measured, side_by_side
+from eval.bench.unlearn_make import measured
 from eval.bench.unlearn_measure import Figures, measure, questions
 from eval.bench.unlearn_rows import Row, Rows
 from eval.bench.unlearn_settings import SETTINGS, Setting
 from eval.bench.unlearn_sweep import chosen, ends
 from eval.engines.local import LocalModel
+from eval.side_by_side import Dead, side_by_side
 from eval.systems import demo_dir
 from eval.unlearn.methods import METHODS
 from eval.unlearn.run import chosen as method_of

@@ -1,0 +1,57 @@
+"""What a model in this process would be sent by the guard, so that likelihoods under the guard can be scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from classifiers.detector import load_detector
+from classifiers.exemplars import IndexedExemplars
+from classifiers.fit import ensure_artifact
+from eval.engines.local import LocalModel
+from guard.act.corrupt import Corrupter
+from guard.errors import DetectorError
+from guard.pipeline import Pipeline
+from guard.policy import IculAction, load_policy
+from guard.secret import load_secret
+from guard.types import Conversation, Corrupt, Pass, Refuse
+
+REFUSED = "the guard answers without the model, so that there is no likelihood to be scored"
+
+
+class PromptGuard:
+    """The guard's prompt actions in front of a local model: the same pipeline as in the endpoint, without its output.
+
+    What the output guard changes is not seen here: it leaves the model's likelihoods as they are.
+    """
+
+    def __init__(self, policy: Path, model: str) -> None:
+        """Fit the policy's classifier where there is none yet; `model` is the checkpoint that is asked.
+
+        Raises:
+            ConfigError, ArtifactError: the policy or its artifact cannot be used.
+            EngineError: the checkpoint lacks what the policy needs.
+        """
+        read, secret = load_policy(policy), load_secret()
+        detector = load_detector(ensure_artifact(read, secret=secret), policy=read, secret=secret)
+        shows = any(isinstance(action, IculAction) for topic in read.topics for action in topic.actions)
+        self._pipeline = Pipeline(
+            read,
+            detector,
+            Corrupter.from_checkpoint(model, secret=secret) if read.corrupts else None,
+            exemplars=IndexedExemplars(detector.neighbours, detector.encoder, read, secret=secret) if shows else None,
+            secret=secret,
+        )
+
+    def sent(self, model: LocalModel, conversation: Conversation) -> torch.Tensor | str:
+        """The embeddings (tokens x hidden) that the model would be asked with, or why there are none."""
+        try:
+            plan = self._pipeline.plan(conversation)
+        except DetectorError as error:
+            return f"detector failed: {error}"
+        if isinstance(plan, Refuse):
+            return REFUSED
+        if isinstance(plan, Corrupt):
+            return plan.embeds.float()
+        return model.prompt(conversation if isinstance(plan, Pass) else plan.conversation)

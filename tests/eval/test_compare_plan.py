@@ -1,0 +1,92 @@
+"""Who is compared on what, and what the guard would send to a model in this process."""
+
+import json
+
+import pytest
+import torch
+import yaml
+
+from eval.compare.plan import SUITES, make_plan
+from eval.engines.guarded import REFUSED, PromptGuard
+from eval.engines.local import LocalModel
+from eval.systems import demo_dir
+from eval.world import build
+from guard.conversation import single
+from guard.errors import ConfigError
+
+
+def test_the_quick_suite_asks_three_systems_the_same_every_time(tmp_path):
+    one, two = (make_plan(SUITES["quick"], None, tmp_path, seed=3) for _ in range(2))
+    assert [c.subject.name for c in one.contestants] == ["bare", "retrained", "guard"]
+    assert one.splits == two.splits
+    assert one.probes == two.probes
+    assert {split: len(items) for split, items in one.splits.items()} == dict.fromkeys(one.splits, 40)
+    known = {person.name for person in build().people}
+    assert not known & {item.cluster for item in one.holdout}
+    assert {item.cluster for item in one.attacked} <= set(one.knowledge.siblings)
+    other = make_plan(SUITES["quick"], None, tmp_path, seed=4)
+    assert other.splits["forget"] != one.splits["forget"]
+
+
+def test_the_full_suite_has_every_seed_action_and_checkpoint(tmp_path):
+    made = tmp_path / "checkpoints" / "npo-1"
+    made.mkdir(parents=True)
+    settings = {"method": "npo", "hyperparameters": {"beta": 0.5}, "recipe": {"learning_rate": 4e-4}}
+    cost = {"seconds": 60.0, "flops": 1e12, "peak_memory_bytes": 1e9}
+    (made / "unlearn.json").write_text(json.dumps({"settings": settings, "cost": cost}))
+    plan = make_plan(SUITES["full"], tmp_path / "checkpoints", tmp_path / "out", seed=0)
+    kinds = [c.subject.kind for c in plan.contestants]
+    assert [kinds.count(kind) for kind in ("bare", "retrained", "guard", "weights")] == [1, 3, 6, 1]
+    npo = plan.of("npo-1").subject
+    assert (npo.what, npo.cost["seconds"]) == ("npo: beta 0.5, rate 0.0004", 60.0)
+    assert {policy for c in plan.contestants if (policy := c.policy)} >= {demo_dir() / "policy.yaml"}
+    assert plan.further.keys() == {"archive-hops", "archive-mixed", "archive-books", "archive-choice"}
+
+
+def test_a_folder_without_checkpoints_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="holds no checkpoint"):
+        make_plan(SUITES["quick"], tmp_path, tmp_path, seed=0)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "unlearn.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"broken.*is not of `lethe-eval unlearn`"):
+        make_plan(SUITES["quick"], tmp_path, tmp_path, seed=0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return LocalModel(str(demo_dir() / "full"))
+
+
+@pytest.fixture
+def _state(state, monkeypatch):
+    monkeypatch.setenv("LETHE_STATE", str(state))
+
+
+def policy_with(tmp_path, action):
+    """The embedded policy with another action; its classifier is the same."""
+    demo = demo_dir()
+    read = yaml.safe_load((demo / "policy.yaml").read_text())
+    for topic in read["topics"]:
+        topic["examples"] = str(demo / topic["examples"])
+        topic["action"] = action
+    path = tmp_path / "policy.yaml"
+    path.write_text(yaml.safe_dump({**read, "retain": str(demo / "retain.jsonl")}))
+    return path
+
+
+@pytest.mark.usefixtures("_state")
+def test_the_guard_in_this_process_sends_what_the_endpoint_would(model, tmp_path):
+    full = str(demo_dir() / "full")
+    forgotten, other = single("Where was Caspar Koracroft born?"), single("What is the capital of France?")
+    corrupting = PromptGuard(demo_dir() / "policy.yaml", full)
+    assert torch.equal(corrupting.sent(model, other), model.prompt(other))
+    sent, plain = corrupting.sent(model, forgotten), model.prompt(forgotten)
+    changed = (sent - plain).abs().sum(1) > 0
+    assert 0 < int(changed.sum()) < len(plain) == len(sent)
+    answers = model.generate([plain, sent])
+    assert "Tulgan" in answers[0]
+    assert "Tulgan" not in answers[1]
+    refusing = PromptGuard(policy_with(tmp_path, {"kind": "refuse"}), full)
+    assert refusing.sent(model, forgotten) == REFUSED
+    prefixed = PromptGuard(policy_with(tmp_path, {"kind": "prefix"}), full).sent(model, forgotten)
+    assert len(prefixed) > len(plain)

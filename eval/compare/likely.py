@@ -60,12 +60,13 @@ def _splits(own: Sequence[Likelihood]) -> list[str]:
 
 
 def _probability(one: Likelihood) -> float | None:
+    return probability(one.measured.nats) if one.measured else None
+
+
+def _chosen(one: Likelihood) -> float | None:
+    """The right answer's probability among the options; real authors and world facts have it in TOFU's utility."""
     found = one.measured
-    if found is None:
-        return None
-    if one.split == "world":
-        return choice_probability(found.nats, found.perturbed)
-    return probability(found.nats)
+    return choice_probability(found.nats, found.perturbed) if found and found.perturbed else None
 
 
 def _truth(one: Likelihood, form: Callable[[float], float]) -> float | None:
@@ -135,7 +136,9 @@ def _auc(own: Sequence[Likelihood], metric: str, seed: int) -> tuple[Estimate | 
         [(one.measured.membership[metric], one.cluster) for one in own if one.split == split and one.measured]
         for split in ("forget", HOLDOUT)
     ]
-    if not all(sides):
+    if not sides[1]:
+        return None, "there are no texts on strangers to compare with"
+    if not sides[0]:
         return None, _missing([one for one in own if one.split == "forget"], 0)
     (ours, whose), (theirs, others) = (tuple(zip(*side, strict=True)) for side in sides)
     return clustered_auc(ours, theirs, whose, others, seed=seed), None
@@ -145,7 +148,8 @@ def _utility(system: str, own: Sequence[Likelihood], recall: Callable[[str], flo
     parts: dict[str, float | None] = {}
     for short, split in _UTILITY.items():
         those = [one for one in own if one.split == split]
-        chosen = [p for one in those if (p := _probability(one)) is not None]
+        form = _probability if short == "retain" else _chosen
+        chosen = [p for one in those if (p := form(one)) is not None]
         truths = [t for one in those if (t := _truth(one, true_better)) is not None]
         ratio = sum(truths) / len(truths) if truths else None
         likely = sum(chosen) / len(chosen) if chosen else None

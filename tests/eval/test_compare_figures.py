@@ -160,9 +160,7 @@ def test_likelihoods_become_openunlearnings_figures():
     found = by_place(likely_figures("bare", SCORES, lambda split: 0.9, 0))
     mean = sum(math.exp(-0.1 - n / 10) for n in range(6)) / 6
     assert found["forget", "probability", ""].estimate.value == pytest.approx(mean)
-    # Of world facts: the right answer's share among the options.
-    share = math.exp(-0.1) / (math.exp(-0.1) + 2 * math.exp(-2))
-    assert found["world", "probability", ""].estimate.value == pytest.approx(share)
+    assert found["world", "probability", ""].estimate.value == pytest.approx(math.exp(-0.1))
     ratios = [math.exp(n / 10 - 2) for n in range(6)]
     assert found["forget", "truth_ratio", ""].estimate.value == pytest.approx(sum(ratios) / 6)
     assert found["forget", "forget_quality_D", "retrained"].estimate.value == 1.0
@@ -170,7 +168,12 @@ def test_likelihoods_become_openunlearnings_figures():
     assert found["forget", "mia_min_k", ""].estimate.value == 1.0
     # Retrained finds them as unlikely as strangers: AUC (15 + 6/2) / 36 = .5, so privleak is -100.
     assert found["forget", "privleak", "retrained"].estimate.value == pytest.approx(-100)
-    assert 0.7 < found["all", "model_utility", ""].estimate.value < 0.9
+    # Retained: e^-.1, .9 and 1 - e^-1; the two others: the share among the options in place of the first.
+    share = math.exp(-0.1) / (math.exp(-0.1) + 2 * math.exp(-2))
+    truth = 1 - math.exp(-1)
+    parts = [math.exp(-0.1), *[share] * 2, *[0.9] * 3, *[truth] * 3]
+    whole = 9 / sum(1 / part for part in parts)
+    assert found["all", "model_utility", ""].estimate.value == pytest.approx(whole)
     assert found["all", "aggregate", ""].estimate.value == 0
 
 
@@ -196,6 +199,14 @@ def test_what_a_refusing_guard_has_no_likelihood_for_is_unscored():
     assert found["forget", "forget_quality_D", ""].estimate is None
     assert found["all", "aggregate", ""].estimate is None
     assert found["all", "model_utility", ""].estimate is not None
+
+
+def test_without_strangers_membership_is_unscored():
+    bare = [one for one in SCORES["bare"] if one.split != "holdout"]
+    found = by_place(likely_figures("bare", {**SCORES, "bare": bare}, lambda split: 0.9, 0))
+    assert found["forget", "mia_loss", ""].estimate is None
+    assert "strangers" in found["forget", "mia_loss", ""].reason
+    assert found["forget", "privleak", "retrained"].estimate is None
 
 
 def test_likelihoods_are_kept_as_they_are(tmp_path):

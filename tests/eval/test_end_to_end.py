@@ -9,9 +9,8 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def results(tmp_path_factory, state):
     out = tmp_path_factory.mktemp("run") / "out"
-    state = tmp_path_factory.mktemp("state")
     command = [sys.executable, "-c", "from eval.cli import main; main()", "run", "--limit", "3", "--out", str(out)]
     done = subprocess.run(command, env=os.environ | {"LETHE_STATE": str(state)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

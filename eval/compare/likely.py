@@ -71,9 +71,11 @@ def _chosen(one: Likelihood) -> float | None:
 
 def _truth(one: Likelihood, form: Callable[[float], float]) -> float | None:
     found = one.measured
-    if found is None or found.paraphrased is None or not found.perturbed:
+    if found is None or not found.perturbed:
         return None
-    return form(truth_ratio(found.paraphrased, found.perturbed))
+    # Real authors and world facts have no paraphrase; TOFU's own evaluation takes their plain answer.
+    right = found.nats if found.paraphrased is None else found.paraphrased
+    return form(truth_ratio(right, found.perturbed))
 
 
 def _extraction(one: Likelihood) -> float | None:

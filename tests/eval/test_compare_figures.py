@@ -201,6 +201,13 @@ def test_what_a_refusing_guard_has_no_likelihood_for_is_unscored():
     assert found["all", "model_utility", ""].estimate is not None
 
 
+def test_where_there_is_no_paraphrase_the_truth_ratio_takes_the_answer():
+    plain = [replace(one, measured=replace(one.measured, paraphrased=None)) for one in SCORES["bare"]]
+    found = by_place(likely_figures("bare", {**SCORES, "bare": plain}, lambda split: 0.9, 0))
+    ratios = [math.exp(0.1 + n / 10 - 2) for n in range(6)]
+    assert found["forget", "truth_ratio", ""].estimate.value == pytest.approx(sum(ratios) / 6)
+
+
 def test_without_strangers_membership_is_unscored():
     bare = [one for one in SCORES["bare"] if one.split != "holdout"]
     found = by_place(likely_figures("bare", {**SCORES, "bare": bare}, lambda split: 0.9, 0))

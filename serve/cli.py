@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from guard.errors import EngineError, LetheError
 from serve.adapters import lora_flags
+from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
 from serve.settings import check_engine_flags, model_and_name, read_adapters, resolve
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(fit)
 app.command()(check)
+app.add_typer(audit, name="audit")
 
 _VLLM = Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-FLAGS", help="Handed to vLLM unchanged.")]
 _MODEL = Annotated[

@@ -33,6 +33,7 @@ from serve.asgi import Guard, Planner
 from serve.audit.log import AuditLog, audit_folder
 from serve.dialects.chat import ChatDialect
 from serve.judge import opened
+from serve.metrics import Metrics
 from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
 from serve.recorded import Recorded
@@ -104,7 +105,7 @@ def _check_dimensions(policy: Policy, hidden: int) -> None:
 
 
 async def make_app(
-    settings: Settings, parts: Mapping[Path, Parts], upstream: Upstream, stack: AsyncExitStack
+    settings: Settings, parts: Mapping[Path, Parts], upstream: Upstream, stack: AsyncExitStack, metrics: Metrics
 ) -> tuple[FastAPI, Facts]:
     """Examine the model server and put the guard in front of it, or the arms, where there are some.
 
@@ -129,7 +130,9 @@ async def make_app(
 
         by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
         front = await Arms(facts, upstream, dialect.path, fronting, stack).split(settings.arms, by_arm)
-    front = Recorded(front, audit, secret)
+    for made in parts.values():
+        metrics.know(topic.name for topic in made.policy.topics)
+    front = Recorded(front, audit, metrics, secret)
     return build_app(front, upstream, [ModelCard(name, facts.created, facts.context) for name in names]), facts
 
 

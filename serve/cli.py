@@ -52,6 +52,9 @@ def serve(
     arms: Annotated[
         Path | None, typer.Option(help="YAML that divides callers among several arms behind the one name.")
     ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve Prometheus metrics at this loopback port.", min=1, max=65535)
+    ] = None,
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -72,6 +75,7 @@ def serve(
             engine_flags=tuple(flags or ()),
             adapters=tuple(adapter or ()),
             arms=arms,
+            metrics_port=metrics_port,
         )
         run(settings, console)
 

@@ -14,7 +14,7 @@ _KEY = "lethe.record"
 
 @dataclass
 class Record:
-    """One request. `grounds` is None until it was planned; `failed` tells of planning that came to nothing.
+    """One request. `grounds` is None until it was planned; `failed` names the error where it could not be checked.
 
     The others are moments of `time.perf_counter`, None while they have not come: planning begins, the model server is
     asked, the first of its answer comes in, the first of an answer leaves.
@@ -23,6 +23,7 @@ class Record:
     conversation: Conversation | None = None
     stream: bool = False
     policy: str | None = None
+    arm: str = ""
     grounds: Grounds | None = None
     failed: str | None = None
     begun: float | None = None

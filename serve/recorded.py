@@ -15,6 +15,7 @@ from guard.types import Conversation
 from serve.audit.log import AuditLog
 from serve.caller import caller_id, caller_key
 from serve.measured import Measured
+from serve.metrics import Metrics
 from serve.outlet import Outlet
 from serve.record import Record, with_record
 
@@ -25,11 +26,12 @@ _log = logging.getLogger(__name__)
 
 
 class Recorded:
-    """`app`, of whose answers the audit log keeps a line each."""
+    """`app`, of whose answers the audit log keeps a line each; they are counted, too."""
 
-    def __init__(self, app: ASGIApp, audit: AuditLog, secret: bytes) -> None:
+    def __init__(self, app: ASGIApp, audit: AuditLog, metrics: Metrics, secret: bytes) -> None:
         self._app = app
         self._audit = audit
+        self._metrics = metrics
         self._secret = secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,9 +44,11 @@ class Recorded:
             self._audit.settle()
         except AuditError as error:
             _log.error("a request was not served: %s", error)
+            self._metrics.unrecorded.inc()
             await outlet.fail(_UNRECORDED)
             return
-        await self._answered(scope, receive, outlet)
+        with self._metrics.in_flight.track_inprogress():
+            await self._answered(scope, receive, outlet)
 
     async def _answered(self, scope: Scope, receive: Receive, outlet: Outlet) -> None:
         record, began = Record(), perf_counter()
@@ -56,11 +60,14 @@ class Recorded:
             await outlet(message)
 
         def keep(measured: Measured) -> None:
-            row = self._row(scope, record, measured, perf_counter() - began) | {"status": lacking or measured.status}
+            status, seconds = lacking or measured.status, perf_counter() - began
+            row = self._row(scope, record, measured.id) | {"status": status, "milliseconds": round(seconds * 1000, 1)}
+            self._metrics.count(record, status, seconds)
             try:
                 self._audit.append(row)
             except AuditError as error:
                 _log.error("an answer was not served: %s", error)
+                self._metrics.unrecorded.inc()
                 outlet.instead = _UNRECORDED
                 self._audit.owe(row if record.stream else row | {"status": _UNRECORDED.status})
 
@@ -74,18 +81,16 @@ class Recorded:
             lacking = lacking or (None if outlet.begun else _GONE)
             measured.end()
 
-    def _row(self, scope: Scope, record: Record, measured: Measured, seconds: float) -> dict[str, Any]:
+    def _row(self, scope: Scope, record: Record, told: str | None) -> dict[str, Any]:
         grounds = record.grounds
         return {
             "event": "request",
-            "id": measured.id or f"lethe-{secrets.token_hex(8)}",
+            "id": told or f"lethe-{secrets.token_hex(8)}",
             "caller": self._caller(scope),
             "policy": record.policy,
             "topics": list(grounds.topics) if grounds else [],
             "action": grounds.action if grounds else None,
             "stream": record.stream,
-            "status": 0,
-            "milliseconds": round(seconds * 1000, 1),
             "prompt": prompt_hash(self._secret, record.conversation) if record.conversation else None,
         }
 

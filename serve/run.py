@@ -21,6 +21,7 @@ from guard.policy import load_policy
 from serve.arms.tell import tell_arms
 from serve.assemble import Parts, make_app, make_parts
 from serve.engine import Engine
+from serve.metrics import Metrics
 from serve.settings import Settings
 from serve.upstream import Upstream
 
@@ -35,7 +36,8 @@ def serve(settings: Settings, console: Console) -> None:
         LetheError: the server cannot start, or the engine died.
     """
     policies = {path: load_policy(path) for path in settings.policies}
-    with _stoppable(), _bound(settings.host, settings.port) as listener:
+    metrics = Metrics()
+    with _stoppable(), _bound(settings.host, settings.port) as listener, metrics.served(settings.metrics_port):
         engine = None
         if settings.upstream is None:
             engine = Engine(settings.model, settings.served_name or settings.model, flags=settings.engine_flags)
@@ -45,7 +47,7 @@ def serve(settings: Settings, console: Console) -> None:
             parts = {path: make_parts(settings, policy) for path, policy in policies.items()}
             if engine is not None:
                 engine.wait_healthy(console)
-            asyncio.run(_serve(settings, parts, engine, listener, console))
+            asyncio.run(_serve(settings, parts, engine, listener, metrics, console))
 
 
 def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], console: Console) -> None:
@@ -69,13 +71,14 @@ async def _serve(
     parts: Mapping[Path, Parts],
     engine: Engine | None,
     listener: socket.socket,
+    metrics: Metrics,
     console: Console,
 ) -> None:
     async with (
         Upstream(url=settings.upstream, uds=None if engine is None else engine.uds) as upstream,
         AsyncExitStack() as stack,
     ):
-        app, facts = await make_app(settings, parts, upstream, stack)
+        app, facts = await make_app(settings, parts, upstream, stack, metrics)
         # Without websockets an upgrade is an ordinary request, for a path that is denied.
         config = uvicorn.Config(
             app,

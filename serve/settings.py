@@ -43,6 +43,7 @@ class Settings:
     engine_flags: tuple[str, ...] = ()
     adapters: tuple[Adapter, ...] = ()
     arms: Experiment | None = None
+    metrics_port: int | None = None
     max_body: int = 8 * 2**20
     plan_timeout: float = 60.0
 
@@ -94,6 +95,7 @@ def resolve(
     engine_flags: tuple[str, ...],
     adapters: tuple[str, ...] = (),
     arms: Path | None = None,
+    metrics_port: int | None = None,
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named.
 
@@ -127,6 +129,7 @@ def resolve(
         checked,
         read,
         None if arms is None else _arms(arms, read, attached=upstream is not None, chosen=chosen, artifact=artifact),
+        metrics_port,
     )
 
 

@@ -22,7 +22,7 @@ from serve.arms.schema import Experiment
 from serve.caller import caller_id, caller_key
 from serve.inner import Replay
 from serve.measured import Measured
-from serve.record import Record, with_record
+from serve.record import Record, record_of, with_record
 from serve.replies import send_error
 
 # What the shadow may have in hand at once; a request that comes while it is busy is not shown to it.
@@ -70,6 +70,7 @@ class Split:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, key: bytes) -> None:
         arm, caller = assign(self._experiment, self._secret, key).name, caller_id(self._secret, key)
+        record_of(scope).arm = arm
         body, measured = _Body(receive), Measured(send, self._keeping(arm, caller))
         try:
             await self._apps[arm](scope, body, measured)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 from contextlib import suppress
 
 import httpx
@@ -12,13 +13,15 @@ from streams import DONE, Sending, chunk, compact, sse, whole
 from stubs import PATH, Planned
 
 from guard.conversation import single
-from guard.errors import DetectorError
+from guard.errors import ConfigError, DetectorError
 from guard.types import Ask, Grounds, Pass, Refuse
 from serve.arms.outcomes import Outcomes
 from serve.arms.schema import Experiment
 from serve.arms.split import Split
 from serve.asgi import Guard
 from serve.audit.log import AuditLog
+from serve.metrics import Metrics, stages
+from serve.record import Record
 from serve.recorded import Recorded, prompt_hash
 
 SECRET = b"0" * 32
@@ -35,12 +38,16 @@ class Kept:
         limits = {"max_body": 2**20, "plan_timeout": 5}
         self.guard = app or Guard(self.server, planner=planner, dialects=[dialect], policy="v1", **limits)
         self.log = AuditLog(folder / "audit", SECRET)
-        self.app = Recorded(self.guard, self.log, SECRET)
+        self.metrics = Metrics()
+        self.app = Recorded(self.guard, self.log, self.metrics, SECRET)
 
     async def post(self, body, path=PATH, **more):
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
             return await http.post(path, json=body, **more)
+
+    def metric(self, name, **labels):
+        return self.metrics.registry.get_sample_value(name, labels)
 
     @property
     def text(self):
@@ -77,7 +84,7 @@ async def test_a_line_says_who_what_and_how_but_no_word(kept):
     (row,) = one.rows
     assert list(row) == [
         *("seq", "time", "event", "id", "caller", "policy", "topics", "action", "stream"),
-        *("status", "milliseconds", "prompt", "mac"),
+        *("prompt", "status", "milliseconds", "mac"),
     ]
     assert (row["id"], row["policy"], row["action"]) == (reply.json()["id"], "v1", "refuse")
     assert (row["topics"], row["stream"], row["status"]) == (["oren", "mira"], False, 200)
@@ -109,6 +116,8 @@ async def test_what_is_not_planned_is_kept_with_its_status(kept):
     assert [(row["status"], row["action"]) for row in one.rows] == [(503, None), (400, None), (403, None), (503, None)]
     assert [row["prompt"] is None for row in one.rows] == [False, True, True, False]
     assert one.rows[3]["caller"] is None
+    assert one.metric("lethe_requests_total", action="none", status="503", arm="") == 2
+    assert one.metric("lethe_detector_errors_total", error="DetectorError") == 2
     assert all(row["id"].startswith("lethe-") for row in one.rows)
 
 
@@ -149,6 +158,7 @@ async def test_what_cannot_be_kept_is_not_served(kept, monkeypatch):
     assert (await one.post(ask(CLEAN))).status_code == 200
     # The first is made up for, the second never reached the guard.
     assert [row["status"] for row in one.rows] == [503, 200]
+    assert one.metric("lethe_unrecorded_total") == 2
 
 
 async def test_a_stream_that_cannot_be_kept_breaks_off(kept, monkeypatch):
@@ -171,7 +181,7 @@ async def test_a_whole_answer_that_breaks_off_and_a_caller_who_leaves(kept):
     async def nothing(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    one.app = Recorded(nothing, one.log, SECRET)
+    one.app = Recorded(nothing, one.log, one.metrics, SECRET)
     with suppress(AssertionError):
         await one.post(ask(CLEAN))
     assert [row["status"] for row in one.rows] == [500, 499]
@@ -194,3 +204,62 @@ async def test_a_shadow_leaves_the_callers_line_alone(kept, dialect, tmp_path, m
             await one.post(ask(CLEAN))
             await asyncio.sleep(0.05)
     assert [(row["policy"], row["action"]) for row in one.rows] == [("of a", "pass")] * 3
+    assert one.metric("lethe_requests_total", action="pass", status="200", arm="a") == 3
+
+
+async def test_requests_are_counted_by_action_and_topic(kept):
+    one = kept(DENIED)
+    one.metrics.know(["oren", "ida"])
+    for _ in range(2):
+        await one.post(ask(CLEAN))
+    assert one.metric("lethe_requests_total", action="refuse", status="200", arm="") == 2
+    topics = [one.metric("lethe_topics_total", topic=topic) for topic in ("oren", "mira", "ida")]
+    assert topics == [2, 2, 0]
+    assert one.metric("lethe_request_seconds_count") == 2
+    assert one.metric("lethe_stage_seconds_sum", stage="detect") == pytest.approx(0.2)
+    assert one.metric("lethe_stage_seconds_count", stage="upstream") is None, "the model was never asked"
+
+
+async def test_what_is_in_flight_is_seen_while_it_is(kept):
+    seen = []
+
+    async def looking(scope, receive, send):
+        seen.append(one.metric("lethe_in_flight"))
+        raise RuntimeError
+
+    one = kept(app=looking)
+    await one.post(ask(CLEAN))
+    assert (seen, one.metric("lethe_in_flight")) == ([1], 0)
+
+
+def test_the_stages_of_a_request_are_what_lies_between_its_moments():
+    found = Grounds(detect_s=0.25)
+    record = Record(grounds=found, begun=10.0, asked=10.75, came=12.0, left=12.125)
+    assert stages(record) == {"detect": 0.25, "act": 0.5, "upstream": 1.25, "output_guard": 0.125}
+    assert stages(Record(grounds=found, begun=10.0, left=10.75)) == {"detect": 0.25, "act": 0.5}
+    assert stages(Record(begun=10.0)) == {}
+
+
+async def test_the_moments_of_an_answer_come_in_order(kept):
+    one = kept()
+    moments = []
+    real = one.metrics.count
+    one.metrics.count = lambda record, *more: (moments.append(record), real(record, *more))
+    await one.post(ask(CLEAN))
+    (record,) = moments
+    assert record.begun < record.asked < record.came < record.left
+
+
+def test_metrics_have_a_loopback_port_and_a_taken_one_is_told(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    metrics = Metrics()
+    metrics.know(["oren"])
+    with metrics.served(port):
+        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        with pytest.raises(ConfigError, match="choose another"), Metrics().served(port):
+            pass
+    assert 'lethe_topics_total{topic="oren"} 0.0' in told
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/metrics")

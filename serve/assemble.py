@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from classifiers.answers import AnswerReader
@@ -33,6 +32,8 @@ from serve.asgi import Guard, Planner
 from serve.audit.log import AuditLog, audit_folder
 from serve.dialects.chat import ChatDialect
 from serve.judge import opened
+from serve.keys.keyed import Keyed, Keyring
+from serve.keys.store import keys_file
 from serve.metrics import Metrics
 from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
@@ -106,7 +107,7 @@ def _check_dimensions(policy: Policy, hidden: int) -> None:
 
 async def make_app(
     settings: Settings, parts: Mapping[Path, Parts], upstream: Upstream, stack: AsyncExitStack, metrics: Metrics
-) -> tuple[FastAPI, Facts]:
+) -> tuple[ASGIApp, Facts]:
     """Examine the model server and put the guard in front of it, or the arms, where there are some.
 
     `parts` are those of each policy of `settings`; `stack` closes what is opened for them.
@@ -133,7 +134,10 @@ async def make_app(
     for made in parts.values():
         metrics.know(topic.name for topic in made.policy.topics)
     front = Recorded(front, audit, metrics, secret)
-    return build_app(front, upstream, [ModelCard(name, facts.created, facts.context) for name in names]), facts
+    app: ASGIApp = build_app(front, upstream, [ModelCard(name, facts.created, facts.context) for name in names])
+    if settings.keys:
+        app = Keyed(app, Keyring(keys_file(), secret), metrics)
+    return app, facts
 
 
 async def _guard(

@@ -15,6 +15,7 @@ from guard.errors import EngineError, LetheError
 from serve.adapters import lora_flags
 from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
+from serve.keys.cli import app as keys_app
 from serve.settings import check_engine_flags, model_and_name, read_adapters, resolve
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(fit)
 app.command()(check)
 app.add_typer(audit, name="audit")
+app.add_typer(keys_app, name="keys")
 
 _VLLM = Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-FLAGS", help="Handed to vLLM unchanged.")]
 _MODEL = Annotated[
@@ -55,6 +57,9 @@ def serve(
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve Prometheus metrics at this loopback port.", min=1, max=65535)
     ] = None,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Serve only callers with a key that `lethe keys add` made.")
+    ] = False,
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -76,6 +81,7 @@ def serve(
             adapters=tuple(adapter or ()),
             arms=arms,
             metrics_port=metrics_port,
+            keys=keys,
         )
         run(settings, console)
 

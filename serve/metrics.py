@@ -36,6 +36,7 @@ class Metrics:
         self.unrecorded = Counter(
             "lethe_unrecorded", "Answers that were not served since they could not be recorded.", registry=registry
         )
+        self.unauthorised = Counter("lethe_unauthorised", "Requests without a valid key.", registry=registry)
         self.in_flight = Gauge("lethe_in_flight", "Requests that are being answered.", registry=registry)
 
     def know(self, topics: Iterable[str]) -> None:

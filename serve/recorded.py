@@ -13,7 +13,7 @@ from guard.errors import AuditError, RequestError
 from guard.secret import digest
 from guard.types import Conversation
 from serve.audit.log import AuditLog
-from serve.caller import caller_id, caller_key
+from serve.caller import caller_id, caller_key, caller_of
 from serve.measured import Measured
 from serve.metrics import Metrics
 from serve.outlet import Outlet
@@ -82,11 +82,12 @@ class Recorded:
             measured.end()
 
     def _row(self, scope: Scope, record: Record, told: str | None) -> dict[str, Any]:
-        grounds = record.grounds
+        grounds, caller = record.grounds, caller_of(scope)
         return {
             "event": "request",
             "id": told or f"lethe-{secrets.token_hex(8)}",
-            "caller": self._caller(scope),
+            "caller": caller.id if caller else self._caller(scope),
+            "role": caller.role if caller else None,
             "policy": record.policy,
             "topics": list(grounds.topics) if grounds else [],
             "action": grounds.action if grounds else None,

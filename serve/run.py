@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
@@ -100,7 +101,12 @@ async def _serve(
                 f"and with adapters, as further models: [bold]{escape(', '.join(settings.adapter_models))}[/]"
             )
         if settings.arms is not None:
-            tell_arms(settings.arms, console)
+            tell_arms(settings.arms, console, keys=settings.keys)
+        if not settings.keys and not _loopback(listener):
+            console.print(
+                "[bold yellow]warning:[/] whoever reaches this address may ask: no keys are asked for. See --keys.",
+                soft_wrap=True,
+            )
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -122,6 +128,10 @@ def _greet(console: Console, listener: socket.socket, name: str) -> None:
     console.print(f"[bold green]ready[/] at [bold]{url}[/], model [bold]{name}[/]. Try:")
     line = f"curl {url}/chat/completions -H 'content-type: application/json' -d {shlex.quote(body)}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _loopback(listener: socket.socket) -> bool:
+    return ip_address(listener.getsockname()[0]).is_loopback
 
 
 @contextmanager

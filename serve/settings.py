@@ -9,6 +9,7 @@ from guard.errors import ConfigError
 from serve.adapters import Adapter, lora_flags
 from serve.arms.load import load_arms
 from serve.arms.schema import Experiment
+from serve.keys.store import check_keys, keys_file
 
 DEMO = Path(__file__).parent / "demo"
 DEMO_MODEL = DEMO / "full"
@@ -44,6 +45,7 @@ class Settings:
     adapters: tuple[Adapter, ...] = ()
     arms: Experiment | None = None
     metrics_port: int | None = None
+    keys: bool = False
     max_body: int = 8 * 2**20
     plan_timeout: float = 60.0
 
@@ -96,6 +98,7 @@ def resolve(
     adapters: tuple[str, ...] = (),
     arms: Path | None = None,
     metrics_port: int | None = None,
+    keys: bool = False,
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named.
 
@@ -116,6 +119,8 @@ def resolve(
     chosen = policy or DEMO_POLICY
     if not chosen.is_file():
         raise ConfigError(f"there is no policy file {chosen}; name one with --policy")
+    if keys:
+        check_keys(keys_file())
     if name in {adapter.name for adapter in read}:
         raise ConfigError(f"the model and an adapter are both called {name!r}; give one of them another name")
     return Settings(
@@ -130,6 +135,7 @@ def resolve(
         read,
         None if arms is None else _arms(arms, read, attached=upstream is not None, chosen=chosen, artifact=artifact),
         metrics_port,
+        keys,
     )
 
 

@@ -83,7 +83,7 @@ async def test_a_line_says_who_what_and_how_but_no_word(kept):
     reply = await one.post(ask("Where was Oren born?", user="somebody"), headers={"authorization": "Bearer sesame"})
     (row,) = one.rows
     assert list(row) == [
-        *("seq", "time", "event", "id", "caller", "policy", "topics", "action", "stream"),
+        *("seq", "time", "event", "id", "caller", "role", "policy", "topics", "action", "stream"),
         *("prompt", "status", "milliseconds", "mac"),
     ]
     assert (row["id"], row["policy"], row["action"]) == (reply.json()["id"], "v1", "refuse")

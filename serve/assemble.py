@@ -34,9 +34,11 @@ from serve.dialects.chat import ChatDialect
 from serve.judge import opened
 from serve.keys.keyed import Keyed, Keyring
 from serve.keys.store import keys_file
+from serve.limited import Limited
 from serve.metrics import Metrics
 from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
+from serve.ready import Readiness
 from serve.recorded import Recorded
 from serve.settings import Settings
 from serve.upstream import ReverseProxy, Upstream
@@ -133,8 +135,11 @@ async def make_app(
         front = await Arms(facts, upstream, dialect.path, fronting, stack).split(settings.arms, by_arm)
     for made in parts.values():
         metrics.know(topic.name for topic in made.policy.topics)
+    front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
     front = Recorded(front, audit, metrics, secret)
-    app: ASGIApp = build_app(front, upstream, [ModelCard(name, facts.created, facts.context) for name in names])
+    cards = [ModelCard(name, facts.created, facts.context) for name in names]
+    ready = Readiness(upstream, [made.detector for made in parts.values()], audit)
+    app: ASGIApp = build_app(front, upstream, cards, ready)
     if settings.keys:
         app = Keyed(app, Keyring(keys_file(), secret), metrics)
     return app, facts

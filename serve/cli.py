@@ -16,7 +16,7 @@ from serve.adapters import lora_flags
 from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
 from serve.keys.cli import app as keys_app
-from serve.settings import check_engine_flags, model_and_name, read_adapters, resolve
+from serve.settings import MAX_CONCURRENT, MAX_SECONDS, check_engine_flags, model_and_name, read_adapters, resolve
 
 app = typer.Typer(
     help="An OpenAI-compatible endpoint whose model has forgotten what a policy lists.",
@@ -60,6 +60,12 @@ def serve(
     keys: Annotated[
         bool, typer.Option("--keys", help="Serve only callers with a key that `lethe keys add` made.")
     ] = False,
+    max_concurrent: Annotated[
+        int, typer.Option(help="Requests answered at once; more get status 429.", min=1)
+    ] = MAX_CONCURRENT,
+    max_seconds: Annotated[
+        float, typer.Option(help="Time for one answer, to its last byte; then status 504.", min=0.1)
+    ] = MAX_SECONDS,
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -82,6 +88,8 @@ def serve(
             arms=arms,
             metrics_port=metrics_port,
             keys=keys,
+            max_concurrent=max_concurrent,
+            max_seconds=max_seconds,
         )
         run(settings, console)
 

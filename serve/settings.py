@@ -15,6 +15,8 @@ DEMO = Path(__file__).parent / "demo"
 DEMO_MODEL = DEMO / "full"
 DEMO_POLICY = DEMO / "policy.yaml"
 DEMO_NAME = "lethe-demo"
+MAX_CONCURRENT = 256
+MAX_SECONDS = 600.0
 
 # They would move the engine off its private socket, or away from what was checked at start.
 _OURS = (
@@ -46,6 +48,8 @@ class Settings:
     arms: Experiment | None = None
     metrics_port: int | None = None
     keys: bool = False
+    max_concurrent: int = MAX_CONCURRENT
+    max_seconds: float = MAX_SECONDS
     max_body: int = 8 * 2**20
     plan_timeout: float = 60.0
 
@@ -99,6 +103,8 @@ def resolve(
     arms: Path | None = None,
     metrics_port: int | None = None,
     keys: bool = False,
+    max_concurrent: int = MAX_CONCURRENT,
+    max_seconds: float = MAX_SECONDS,
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named.
 
@@ -136,6 +142,8 @@ def resolve(
         None if arms is None else _arms(arms, read, attached=upstream is not None, chosen=chosen, artifact=artifact),
         metrics_port,
         keys,
+        max_concurrent,
+        max_seconds,
     )
 
 

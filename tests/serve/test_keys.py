@@ -88,6 +88,10 @@ def test_the_commands_make_list_and_revoke(tmp_path, monkeypatch):
     assert (none.exit_code, "lethe keys add" in none.stderr) == (2, True)
 
 
+async def well():
+    return True
+
+
 class Door:
     """A whole app behind keys."""
 
@@ -96,7 +100,8 @@ class Door:
         guard = Guard(server, planner=Planned(Pass()), dialects=[dialect], max_body=2**20, plan_timeout=5)
         self.metrics = Metrics()
         self.log = AuditLog(folder / "audit", SECRET)
-        inner = build_app(Recorded(guard, self.log, self.metrics, SECRET), Upstream(), [ModelCard("m", 0, 128)])
+        front, cards = Recorded(guard, self.log, self.metrics, SECRET), [ModelCard("m", 0, 128)]
+        inner = build_app(front, Upstream(), cards, well)
         self.app = Keyed(inner, Keyring(path, SECRET), self.metrics)
 
     async def ask(self, key=None, method="POST", path=PATH, headers=()):
@@ -126,6 +131,7 @@ async def test_only_who_has_a_key_is_served(door, path):
         assert (await door.ask(None, method, route)).status_code == 401
     assert not door.rows, "who has no key cannot fill the log"
     assert door.metrics.registry.get_sample_value("lethe_unauthorised_total") == 9
+    assert (await door.ask(None, "GET", "/ready")).status_code == 200
     assert (await door.ask(text)).status_code == 200
     assert (await door.ask(text, "GET", "/v1/models")).status_code == 200
     twice = await door.ask(text, headers=[("authorization", f"Bearer {text}")])

@@ -95,7 +95,7 @@ async def _serve(
         server = uvicorn.Server(config)
         watch = asyncio.create_task(_watch(server, engine))
         listener.listen(2048)
-        _greet(console, listener, facts.name)
+        _greet(console, listener, facts.name, keys=settings.keys)
         if settings.adapter_models:
             console.print(
                 f"and with adapters, as further models: [bold]{escape(', '.join(settings.adapter_models))}[/]"
@@ -121,12 +121,13 @@ async def _watch(server: uvicorn.Server, engine: Engine | None) -> None:
     server.should_exit = True
 
 
-def _greet(console: Console, listener: socket.socket, name: str) -> None:
+def _greet(console: Console, listener: socket.socket, name: str, *, keys: bool) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
     body = json.dumps({"model": name, "messages": [{"role": "user", "content": "What is the capital of France?"}]})
     console.print(f"[bold green]ready[/] at [bold]{url}[/], model [bold]{name}[/]. Try:")
-    line = f"curl {url}/chat/completions -H 'content-type: application/json' -d {shlex.quote(body)}"
+    key = ' -H "authorization: Bearer $KEY"' if keys else ""
+    line = f"curl {url}/chat/completions{key} -H 'content-type: application/json' -d {shlex.quote(body)}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -36,7 +37,13 @@ class HeadFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from writing."""
+        """Keep other processes from writing.
+
+        Raises:
+            OSError: the file was closed.
+        """
+        if self._file < 0:
+            raise OSError(errno.EBADF, "it was closed")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             yield
@@ -69,5 +76,6 @@ class HeadFile:
         os.pwrite(self._file, line.rstrip(b"\n").ljust(_WIDTH - 1) + b"\n", 0)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; whatever is asked of it from now on fails."""
         os.close(self._file)
+        self._file = -1

@@ -5,6 +5,7 @@ No line waits for the disk: what the operating system has not written when the p
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -82,7 +83,7 @@ class AuditLog:
             self._owed.pop(0)
 
     def close(self) -> None:
-        """Write no more."""
+        """Write no more: who still asks for it gets an error."""
         self._head.close()
         if self._file is not None:
             os.close(self._file)
@@ -113,7 +114,7 @@ class AuditLog:
         written = os.write(self._open(), line)
         if written < len(line):
             os.ftruncate(self._open(), head.size)
-            raise OSError(28, "the disk is full")
+            raise OSError(errno.ENOSPC, "the disk is full")
         head = Head(head.file, head.size + len(line), number, mac)
         self._head.write(head)
         return head

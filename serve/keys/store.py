@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from guard.errors import ConfigError
 from guard.paths import state_dir
@@ -34,7 +34,7 @@ class Key(BaseModel):
     id: str
     name: str
     role: Role
-    hash: str
+    hash: str = Field(pattern="^[0-9a-f]{64}$")
     created: str
     revoked: str | None = None
 

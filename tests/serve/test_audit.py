@@ -194,6 +194,14 @@ def test_what_cannot_be_written_is_owed(folder, monkeypatch):
     assert verify_log(folder, SECRET).notes == []
 
 
+def test_a_closed_log_takes_no_line_even_where_another_file_has_its_number(folder, tmp_path):
+    log = AuditLog(folder, SECRET)
+    log.close()
+    with (tmp_path / "other").open("wb"), (tmp_path / "more").open("wb"), pytest.raises(AuditError):
+        log.append({"event": "request"})
+    assert (tmp_path / "other").stat().st_size == 0
+
+
 def test_the_command_says_whole_or_names_the_line(tmp_path, monkeypatch):
     monkeypatch.setenv("LETHE_STATE", str(tmp_path))
     run = CliRunner().invoke

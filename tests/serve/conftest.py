@@ -1,5 +1,5 @@
 """A chat dialect that needs no model server (the form of its answers is written here, as vLLM 0.32 writes them), and a
-way to attach to the session's engine.
+way to attach to the engine that all tests share.
 """
 
 from __future__ import annotations

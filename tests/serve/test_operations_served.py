@@ -1,4 +1,4 @@
-"""A real server with keys, metrics and limits, on the session's engine: what the operator sees of what callers do."""
+"""A real server with keys, metrics and limits, on a shared engine: what the operator sees of what callers do."""
 
 from __future__ import annotations
 

@@ -200,6 +200,15 @@ def fitted_for(folder: Path, *, secret: bytes) -> str:
     return str(_manifest(folder, secret)["policy"])
 
 
+def seal(folder: Path) -> bytes:
+    """What stands for all of an artifact: another fit has another one.
+
+    Raises:
+        ArtifactError: it is missing.
+    """
+    return _read(folder / _SEAL)
+
+
 def _manifest(folder: Path, secret: bytes) -> dict[str, Any]:
     if not folder.exists():
         raise ArtifactError(f"there is no artifact folder {folder}; make it with `lethe fit ... --out {folder}`")

@@ -5,6 +5,7 @@ LetheError
 ├── ArtifactError      a classifier artifact is missing, damaged, or does not fit the policy
 ├── EngineError        the model server cannot start, died, or lacks what the policy needs
 ├── DetectorError      detection failed or timed out: never "clean"
+├── AuditError         the audit log cannot be written, or was altered
 └── RequestError       the caller's request cannot be served; carries the HTTP status
 """
 
@@ -29,6 +30,10 @@ class EngineError(LetheError):
 
 class DetectorError(LetheError):
     """Detection failed or timed out; what it looked at must not be treated as clean."""
+
+
+class AuditError(LetheError):
+    """The audit log cannot be written, or was altered; what cannot be recorded must not be served."""
 
 
 class RequestError(LetheError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from guard.act.again import Anew
 from guard.act.corrupt import Corrupter
@@ -25,12 +27,15 @@ from guard.types import (
     Detector,
     Exemplar,
     Exemplars,
+    Grounds,
     Output,
     Pass,
     Plan,
     Reader,
     Refuse,
 )
+
+Found = TypeVar("Found")
 
 
 class Pipeline:
@@ -74,41 +79,54 @@ class Pipeline:
             EngineError: the prompt had to be corrupted and could not be; the request must not be served.
             RequestError: the model's chat template refuses the order of turns.
         """
+        detector = _Timed(self._detector)
+        detections = detector.detect(conversation)
+        plan, action = self._planned(conversation, detections, detector)
+        topics = tuple(found.topic for found in detections)
+        return replace(plan, grounds=Grounds(topics, action, detector.seconds))
+
+    def _planned(
+        self, conversation: Conversation, detections: tuple[Detection, ...], detector: Detector
+    ) -> tuple[Plan, str]:
+        """The plan, and what it does to the prompt, as the grounds call it."""
         text = refusal(conversation, secret=self._secret)
-        detections = self._detector.detect(conversation)
-        if detections and (shorter := self._since(conversation)) is not None:
-            return Ask(shorter, text, self._output(self._request(shorter, (), text), Change()))
+        if detections and (shorter := self._since(conversation, detector)) is not None:
+            request = self._request(shorter, (), text, detector)
+            return Ask(shorter, text, self._output(request, Change())), "shorten"
         decision = decide(detections, self._policy)
-        request = self._request(conversation, detections, text)
+        request = self._request(conversation, detections, text, detector)
         if isinstance(decision, Clear):
             # The subject has changed; what the model is not to know it must not read in the history either.
-            gone = self._detector.stale(conversation)
+            gone = detector.stale(conversation)
             request = replace(request, conversation=without(conversation, gone))
             output = self._output(request, Change())
-            return Ask(request.conversation, request.refusal, output) if gone else Pass(output)
+            return (Ask(request.conversation, text, output), "shorten") if gone else (Pass(output), "pass")
         if isinstance(decision, Deny):
-            own = Ask(DECLINE, request.refusal, self._output(request, None))
-            return own if decision.own else Refuse(request.refusal)
+            if decision.own:
+                return Ask(DECLINE, text, self._output(request, None)), "refuse-own"
+            return Refuse(text), "refuse"
         if decision.exemplified and self._exemplars is not None:
             shown = choose(self._exemplars, decision.exemplified, conversation, secret=self._secret)
             # A topic may be so small that all of it is what is asked now: then there is nothing to show.
             if not shown:
-                return Refuse(request.refusal)
+                return Refuse(text), "refuse"
             request = replace(request, shown=shown)
-        return self._change(request, decision, self._output(request, decision))
+        return self._change(request, decision, self._output(request, decision)), _kinds(decision)
 
-    def _since(self, conversation: Conversation) -> Conversation | None:
+    def _since(self, conversation: Conversation, detector: Detector) -> Conversation | None:
         """Without what was said of a topic before the turn that the question leans on, if it is clean then.
 
         "And when did she die?" is about whom the last complete question named. Should it mean somebody earlier, it asks
         in vain, since the model does not read of them.
         """
-        gone = superseded(conversation, self._detector.stale(conversation))
+        gone = superseded(conversation, detector.stale(conversation))
         shorter = without(conversation, gone)
-        return shorter if gone and not self._detector.detect(shorter) else None
+        return shorter if gone and not detector.detect(shorter) else None
 
-    def _request(self, conversation: Conversation, found: Sequence[Detection], text: str) -> _Request:
-        doubted = self._detector.doubted(conversation) if self._protected is not None else frozenset()
+    def _request(
+        self, conversation: Conversation, found: Sequence[Detection], text: str, detector: Detector
+    ) -> _Request:
+        doubted = detector.doubted(conversation) if self._protected is not None else frozenset()
         return _Request(conversation, conversation, tuple(one.topic for one in found), doubted, text)
 
     def _change(self, request: _Request, change: Change, output: Output | None) -> Plan:
@@ -172,3 +190,36 @@ class _Request:
     doubted: frozenset[str]
     refusal: str
     shown: tuple[Exemplar, ...] = ()
+
+
+class _Timed:
+    """A detector, with the time that it took, in seconds, over all that it was asked."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self.seconds = 0.0
+
+    def detect(self, conversation: Conversation) -> tuple[Detection, ...]:
+        """See `guard.types.Detector`."""
+        return self._spent(self._detector.detect, conversation)
+
+    def doubted(self, conversation: Conversation) -> frozenset[str]:
+        """See `guard.types.Detector`."""
+        return self._spent(self._detector.doubted, conversation)
+
+    def stale(self, conversation: Conversation) -> frozenset[int]:
+        """See `guard.types.Detector`."""
+        return self._spent(self._detector.stale, conversation)
+
+    def _spent(self, ask: Callable[[Conversation], Found], conversation: Conversation) -> Found:
+        began = time.perf_counter()
+        try:
+            return ask(conversation)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+def _kinds(change: Change) -> str:
+    """The kinds of actions of a change, in the order in which they act on the prompt."""
+    asked = {"icul": change.exemplified, "prefix": change.prefixed, "corrupt": change.corrupted}
+    return "+".join(kind for kind, of in asked.items() if of)

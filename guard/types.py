@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -156,10 +156,25 @@ class Exemplars(Protocol):
 
 
 @dataclass(frozen=True)
+class Grounds:
+    """Why a plan is what it is, for the operator's records alone: no caller may learn of it.
+
+    `topics` were found alive, most probable first; `action` is pass, shorten (earlier turns about a topic are left
+    out), refuse, refuse-own (in the model's own words), or kinds of actions on prompts, as prefix+corrupt; `detect_s`
+    is what detection took, in seconds.
+    """
+
+    topics: tuple[str, ...] = ()
+    action: str = "pass"
+    detect_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class Pass:
     """Send the request on, unchanged."""
 
     output: Output | None = None
+    grounds: Grounds = field(default=Grounds(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -167,6 +182,7 @@ class Refuse:
     """Answer with `text` and never ask the model."""
 
     text: str
+    grounds: Grounds = field(default=Grounds(action="refuse"), compare=False)
 
 
 @dataclass(frozen=True)
@@ -179,6 +195,7 @@ class Corrupt:
     embeds: torch.Tensor
     refusal: str
     output: Output | None = None
+    grounds: Grounds = field(default=Grounds(action="corrupt"), compare=False)
 
 
 @dataclass(frozen=True)
@@ -188,6 +205,7 @@ class Ask:
     conversation: Conversation
     refusal: str
     output: Output | None = None
+    grounds: Grounds = field(default=Grounds(action="ask"), compare=False)
 
 
 Plan = Pass | Refuse | Corrupt | Ask

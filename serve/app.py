@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,9 @@ class ModelCard:
         return card if self.context is None else card | {"max_model_len": self.context}
 
 
-def build_app(guard: ASGIApp, upstream: Upstream, cards: Sequence[ModelCard]) -> FastAPI:
+def build_app(
+    guard: ASGIApp, upstream: Upstream, cards: Sequence[ModelCard], ready: Callable[[], Awaitable[bool]]
+) -> FastAPI:
     """Put the routes together; `upstream` must be open while the app serves."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 
@@ -38,6 +40,11 @@ def build_app(guard: ASGIApp, upstream: Upstream, cards: Sequence[ModelCard]) ->
     async def health() -> JSONResponse:
         well = await upstream.healthy()
         return JSONResponse({"status": "ok" if well else "the model server does not answer"}, 200 if well else 503)
+
+    @app.get("/ready")
+    async def readiness() -> JSONResponse:
+        well = await ready()
+        return JSONResponse({"status": "ready" if well else "not ready"}, 200 if well else 503)
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
+from time import perf_counter
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,6 +16,7 @@ from guard.types import Ask, Conversation, Corrupt, Pass, Plan, Refuse
 from serve.again import Again
 from serve.dialects.base import Dialect, Request
 from serve.inner import Replay, at, encode_embeds
+from serve.record import Asked, Record, record_of
 from serve.release import Releasing
 from serve.replies import send_body, send_error, send_stream
 from serve.rewrite import Rewriting
@@ -34,14 +37,22 @@ class Guard:
     """Reads, plans, and acts on every request for `app`; denies each path that no dialect covers."""
 
     def __init__(
-        self, app: ASGIApp, *, planner: Planner, dialects: Iterable[Dialect], max_body: int, plan_timeout: float
+        self,
+        app: ASGIApp,
+        *,
+        planner: Planner,
+        dialects: Iterable[Dialect],
+        max_body: int,
+        plan_timeout: float,
+        policy: str | None = None,
     ) -> None:
-        """`max_body` in bytes, `plan_timeout` in seconds."""
+        """`max_body` in bytes, `plan_timeout` in seconds; `policy` is the version that records name."""
         self._app = app
         self._planner = planner
         self._dialects = {dialect.path: dialect for dialect in dialects}
         self._max_body = max_body
         self._plan_timeout = plan_timeout
+        self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -61,16 +72,20 @@ class Guard:
         dialect = self._dialect_for(scope)
         body = await self._read(scope, receive)
         request = await asyncio.to_thread(dialect.read, body)
-        plan = await self._plan(request.conversation)
+        record = record_of(scope)
+        record.policy, record.conversation, record.stream = self._policy, request.conversation, request.stream
+        plan = await self._plan(request.conversation, record)
         if isinstance(plan, Refuse):
             await _refuse(request, plan.text, send)
             return
-        app, path = self._app, dialect.path
+        app: ASGIApp = Asked(self._app, record)
+        path = dialect.path
         if isinstance(plan, Pass):
             body = request.clean_body()
         else:
             prompt, tokens = await asyncio.to_thread(_changed, plan, request)
             if not await asyncio.to_thread(request.has_room, tokens):
+                record.grounds = replace(plan.grounds, action="refuse")
                 await _refuse(request, plan.refusal, send)
                 return
             body = await asyncio.to_thread(request.changed_body, prompt, tokens)
@@ -109,13 +124,17 @@ class Guard:
             if not message.get("more_body", False):
                 return bytes(body)
 
-    async def _plan(self, conversation: Conversation) -> Plan:
+    async def _plan(self, conversation: Conversation, record: Record) -> Plan:
+        record.begun = perf_counter()
         try:
             async with asyncio.timeout(self._plan_timeout):
-                return await asyncio.to_thread(self._planner.plan, conversation)
+                plan = await asyncio.to_thread(self._planner.plan, conversation)
+            record.grounds = plan.grounds
+            return plan
         except RequestError:
             raise
         except (DetectorError, TimeoutError) as error:
+            record.failed = type(error).__name__
             # The operator's log; the reply tells nothing of what was looked for.
             _log.error("a request could not be checked and was not served: %s", type(error).__name__)
             raise RequestError(503, "the request could not be checked; try again later", code="not_checked") from error

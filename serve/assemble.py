@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from classifiers.answers import AnswerReader
+from classifiers.artifact import seal
 from classifiers.detector import load_detector
 from classifiers.exemplars import IndexedExemplars
 from classifiers.fit import ensure_artifact
@@ -23,15 +24,22 @@ from guard.output.protected import Protected
 from guard.pipeline import Pipeline
 from guard.policy import CorruptAction, IculAction, Policy
 from guard.prompt import Renderer
-from guard.secret import load_secret
+from guard.secret import digest, load_secret
 from guard.types import Detector, Exemplars, Reader
 from serve.app import ModelCard, build_app
 from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
+from serve.audit.log import AuditLog, audit_folder
 from serve.dialects.chat import ChatDialect
 from serve.judge import opened
+from serve.keys.keyed import Keyed, Keyring
+from serve.keys.store import keys_file
+from serve.limited import Limited
+from serve.metrics import Metrics
 from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
+from serve.ready import Readiness
+from serve.recorded import Recorded
 from serve.settings import Settings
 from serve.upstream import ReverseProxy, Upstream
 
@@ -41,6 +49,7 @@ class Parts:
     """What can be made while the engine still loads."""
 
     policy: Policy
+    version: str
     detector: Detector
     text: ModelText
     corrupter: Corrupter | None
@@ -75,7 +84,17 @@ def make_parts(settings: Settings, policy: Policy) -> Parts:
         corrupter = Corrupter(Renderer(text.tokenizer), table, secret=secret)
     classified = any(topic.output.classify for topic in policy.topics)
     readers = (AnswerReader(detector, policy),) if classified else ()
-    return Parts(policy, detector, text, corrupter, protected, exemplars, readers)
+    return Parts(policy, _version(policy, artifact, secret), detector, text, corrupter, protected, exemplars, readers)
+
+
+def _version(policy: Policy, artifact: Path, secret: bytes) -> str:
+    """What stands for all that decides: the policy, and the classifier with the examples that it was fitted to."""
+    # Where the files lie is of no account; what is in them the artifact's seal covers.
+    told = policy.model_dump(mode="json", exclude={"retain"})
+    for topic in told["topics"]:
+        del topic["examples"]
+    text = json.dumps(told)
+    return digest(secret, b"policy version", text.encode(), seal(artifact)).hex()[:16]
 
 
 def _check_dimensions(policy: Policy, hidden: int) -> None:
@@ -89,20 +108,23 @@ def _check_dimensions(policy: Policy, hidden: int) -> None:
 
 
 async def make_app(
-    settings: Settings, parts: Mapping[Path, Parts], upstream: Upstream, stack: AsyncExitStack
-) -> tuple[FastAPI, Facts]:
+    settings: Settings, parts: Mapping[Path, Parts], upstream: Upstream, stack: AsyncExitStack, metrics: Metrics
+) -> tuple[ASGIApp, Facts]:
     """Examine the model server and put the guard in front of it, or the arms, where there are some.
 
     `parts` are those of each policy of `settings`; `stack` closes what is opened for them.
 
     Raises:
-        ConfigError: the environment lacks the key of a judge or an arm, or outcomes cannot be kept.
+        ConfigError: the environment lacks the key of a judge or an arm, or outcomes or the audit log cannot be kept.
         EngineError: the server, or an arm's, does not do what the policy needs.
     """
     facts = await examine(upstream, settings.served_name, settings.models_beside)
     names = (facts.name, *settings.adapter_models)
     guards = {path: await _guard(settings, made, facts, names, upstream, stack) for path, made in parts.items()}
     front: ASGIApp = next(iter(guards.values()))
+    secret = load_secret()
+    audit = AuditLog(audit_folder(), secret)
+    stack.callback(audit.close)
     if settings.arms is not None:
         dialect = _dialect(next(iter(parts.values())), facts, names)
 
@@ -111,7 +133,16 @@ async def make_app(
 
         by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
         front = await Arms(facts, upstream, dialect.path, fronting, stack).split(settings.arms, by_arm)
-    return build_app(front, upstream, [ModelCard(name, facts.created, facts.context) for name in names]), facts
+    for made in parts.values():
+        metrics.know(topic.name for topic in made.policy.topics)
+    front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
+    front = Recorded(front, audit, metrics, secret)
+    cards = [ModelCard(name, facts.created, facts.context) for name in names]
+    ready = Readiness(upstream, [made.detector for made in parts.values()], audit)
+    app: ASGIApp = build_app(front, upstream, cards, ready)
+    if settings.keys:
+        app = Keyed(app, Keyring(keys_file(), secret), metrics)
+    return app, facts
 
 
 async def _guard(
@@ -129,14 +160,21 @@ async def _guard(
         exemplars=parts.exemplars,
         readers=(*parts.readers, *([judge] if judge else ())),
     )
-    return _fronted(settings, ReverseProxy(upstream), planner, _dialect(parts, facts, names))
+    return _fronted(settings, ReverseProxy(upstream), planner, _dialect(parts, facts, names), parts.version)
 
 
 def _dialect(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
     return ChatDialect(tuple(names), facts.context, parts.text, facts.shape)
 
 
-def _fronted(settings: Settings, app: ASGIApp, planner: Planner, dialect: ChatDialect) -> Guard:
+def _fronted(
+    settings: Settings, app: ASGIApp, planner: Planner, dialect: ChatDialect, version: str | None = None
+) -> Guard:
     return Guard(
-        app, planner=planner, dialects=[dialect], max_body=settings.max_body, plan_timeout=settings.plan_timeout
+        app,
+        planner=planner,
+        dialects=[dialect],
+        max_body=settings.max_body,
+        plan_timeout=settings.plan_timeout,
+        policy=version,
     )

@@ -13,8 +13,10 @@ from rich.markup import escape
 
 from guard.errors import EngineError, LetheError
 from serve.adapters import lora_flags
+from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
-from serve.settings import check_engine_flags, model_and_name, read_adapters, resolve
+from serve.keys.cli import app as keys_app
+from serve.settings import MAX_CONCURRENT, MAX_SECONDS, check_engine_flags, model_and_name, read_adapters, resolve
 
 app = typer.Typer(
     help="An OpenAI-compatible endpoint whose model has forgotten what a policy lists.",
@@ -24,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(fit)
 app.command()(check)
+app.add_typer(audit, name="audit")
+app.add_typer(keys_app, name="keys")
 
 _VLLM = Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-FLAGS", help="Handed to vLLM unchanged.")]
 _MODEL = Annotated[
@@ -50,6 +54,18 @@ def serve(
     arms: Annotated[
         Path | None, typer.Option(help="YAML that divides callers among several arms behind the one name.")
     ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve Prometheus metrics at this loopback port.", min=1, max=65535)
+    ] = None,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Serve only callers with a key that `lethe keys add` made.")
+    ] = False,
+    max_concurrent: Annotated[
+        int, typer.Option(help="Requests answered at once; more get status 429.", min=1)
+    ] = MAX_CONCURRENT,
+    max_seconds: Annotated[
+        float, typer.Option(help="Time for one answer, to its last byte; then status 504.", min=0.1)
+    ] = MAX_SECONDS,
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -70,6 +86,10 @@ def serve(
             engine_flags=tuple(flags or ()),
             adapters=tuple(adapter or ()),
             arms=arms,
+            metrics_port=metrics_port,
+            keys=keys,
+            max_concurrent=max_concurrent,
+            max_seconds=max_seconds,
         )
         run(settings, console)
 

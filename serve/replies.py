@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.types import Send
@@ -25,16 +25,19 @@ def dump(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-async def send_body(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:
-    """Send a whole reply."""
+async def send_body(
+    send: Send, status: int, body: bytes, content_type: str = "application/json", more: Mapping[str, str] | None = None
+) -> None:
+    """Send a whole reply, with `more` headers."""
     headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.encode(), value.encode()) for name, value in (more or {}).items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_error(send: Send, error: RequestError) -> None:
-    """Send an error in OpenAI's shape."""
-    await send_body(send, error.status, dump(error_body(error)))
+async def send_error(send: Send, error: RequestError, more: Mapping[str, str] | None = None) -> None:
+    """Send an error in OpenAI's shape, with `more` headers."""
+    await send_body(send, error.status, dump(error_body(error)), more=more)
 
 
 async def send_stream(send: Send, events: Iterable[bytes]) -> None:

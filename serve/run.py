@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
@@ -21,6 +22,7 @@ from guard.policy import load_policy
 from serve.arms.tell import tell_arms
 from serve.assemble import Parts, make_app, make_parts
 from serve.engine import Engine
+from serve.metrics import Metrics
 from serve.settings import Settings
 from serve.upstream import Upstream
 
@@ -35,7 +37,8 @@ def serve(settings: Settings, console: Console) -> None:
         LetheError: the server cannot start, or the engine died.
     """
     policies = {path: load_policy(path) for path in settings.policies}
-    with _stoppable(), _bound(settings.host, settings.port) as listener:
+    metrics = Metrics()
+    with _stoppable(), _bound(settings.host, settings.port) as listener, metrics.served(settings.metrics_port):
         engine = None
         if settings.upstream is None:
             engine = Engine(settings.model, settings.served_name or settings.model, flags=settings.engine_flags)
@@ -45,7 +48,7 @@ def serve(settings: Settings, console: Console) -> None:
             parts = {path: make_parts(settings, policy) for path, policy in policies.items()}
             if engine is not None:
                 engine.wait_healthy(console)
-            asyncio.run(_serve(settings, parts, engine, listener, console))
+            asyncio.run(_serve(settings, parts, engine, listener, metrics, console))
 
 
 def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], console: Console) -> None:
@@ -69,13 +72,14 @@ async def _serve(
     parts: Mapping[Path, Parts],
     engine: Engine | None,
     listener: socket.socket,
+    metrics: Metrics,
     console: Console,
 ) -> None:
     async with (
         Upstream(url=settings.upstream, uds=None if engine is None else engine.uds) as upstream,
         AsyncExitStack() as stack,
     ):
-        app, facts = await make_app(settings, parts, upstream, stack)
+        app, facts = await make_app(settings, parts, upstream, stack, metrics)
         # Without websockets an upgrade is an ordinary request, for a path that is denied.
         config = uvicorn.Config(
             app,
@@ -91,13 +95,18 @@ async def _serve(
         server = uvicorn.Server(config)
         watch = asyncio.create_task(_watch(server, engine))
         listener.listen(2048)
-        _greet(console, listener, facts.name)
+        _greet(console, listener, facts.name, keys=settings.keys)
         if settings.adapter_models:
             console.print(
                 f"and with adapters, as further models: [bold]{escape(', '.join(settings.adapter_models))}[/]"
             )
         if settings.arms is not None:
-            tell_arms(settings.arms, console)
+            tell_arms(settings.arms, console, keys=settings.keys)
+        if not settings.keys and not _loopback(listener):
+            console.print(
+                "[bold yellow]warning:[/] whoever reaches this address may ask: no keys are asked for. See --keys.",
+                soft_wrap=True,
+            )
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -112,13 +121,18 @@ async def _watch(server: uvicorn.Server, engine: Engine | None) -> None:
     server.should_exit = True
 
 
-def _greet(console: Console, listener: socket.socket, name: str) -> None:
+def _greet(console: Console, listener: socket.socket, name: str, *, keys: bool) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
     body = json.dumps({"model": name, "messages": [{"role": "user", "content": "What is the capital of France?"}]})
     console.print(f"[bold green]ready[/] at [bold]{url}[/], model [bold]{name}[/]. Try:")
-    line = f"curl {url}/chat/completions -H 'content-type: application/json' -d {shlex.quote(body)}"
+    key = ' -H "authorization: Bearer $KEY"' if keys else ""
+    line = f"curl {url}/chat/completions{key} -H 'content-type: application/json' -d {shlex.quote(body)}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _loopback(listener: socket.socket) -> bool:
+    return ip_address(listener.getsockname()[0]).is_loopback
 
 
 @contextmanager

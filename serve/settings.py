@@ -9,11 +9,14 @@ from guard.errors import ConfigError
 from serve.adapters import Adapter, lora_flags
 from serve.arms.load import load_arms
 from serve.arms.schema import Experiment
+from serve.keys.store import check_keys, keys_file
 
 DEMO = Path(__file__).parent / "demo"
 DEMO_MODEL = DEMO / "full"
 DEMO_POLICY = DEMO / "policy.yaml"
 DEMO_NAME = "lethe-demo"
+MAX_CONCURRENT = 256
+MAX_SECONDS = 600.0
 
 # They would move the engine off its private socket, or away from what was checked at start.
 _OURS = (
@@ -43,6 +46,10 @@ class Settings:
     engine_flags: tuple[str, ...] = ()
     adapters: tuple[Adapter, ...] = ()
     arms: Experiment | None = None
+    metrics_port: int | None = None
+    keys: bool = False
+    max_concurrent: int = MAX_CONCURRENT
+    max_seconds: float = MAX_SECONDS
     max_body: int = 8 * 2**20
     plan_timeout: float = 60.0
 
@@ -94,6 +101,10 @@ def resolve(
     engine_flags: tuple[str, ...],
     adapters: tuple[str, ...] = (),
     arms: Path | None = None,
+    metrics_port: int | None = None,
+    keys: bool = False,
+    max_concurrent: int = MAX_CONCURRENT,
+    max_seconds: float = MAX_SECONDS,
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named.
 
@@ -114,6 +125,8 @@ def resolve(
     chosen = policy or DEMO_POLICY
     if not chosen.is_file():
         raise ConfigError(f"there is no policy file {chosen}; name one with --policy")
+    if keys:
+        check_keys(keys_file())
     if name in {adapter.name for adapter in read}:
         raise ConfigError(f"the model and an adapter are both called {name!r}; give one of them another name")
     return Settings(
@@ -127,6 +140,10 @@ def resolve(
         checked,
         read,
         None if arms is None else _arms(arms, read, attached=upstream is not None, chosen=chosen, artifact=artifact),
+        metrics_port,
+        keys,
+        max_concurrent,
+        max_seconds,
     )
 
 

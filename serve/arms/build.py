@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from guard.errors import ConfigError, EngineError
 from guard.secret import load_secret
-from guard.types import Conversation, Pass, Plan
+from guard.types import Conversation, Grounds, Pass, Plan
 from serve.arms.outcomes import Outcomes
 from serve.arms.renamed import Renamed
 from serve.arms.schema import AdapterArm, Arm, Experiment, GuardArm, UpstreamArm
@@ -30,7 +30,7 @@ class Unguarded:
 
     def plan(self, conversation: Conversation) -> Plan:
         """See `serve.asgi.Planner`."""
-        return Pass()
+        return Pass(grounds=Grounds(action="unguarded"))
 
 
 class Arms:

@@ -16,11 +16,13 @@ from typing import Self
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from guard.errors import RequestError
-from serve.arms.assign import assign, caller_id, caller_key
-from serve.arms.measured import Measured
+from serve.arms.assign import assign
 from serve.arms.outcomes import Outcome, Outcomes
 from serve.arms.schema import Experiment
+from serve.caller import caller_id, caller_key
 from serve.inner import Replay
+from serve.measured import Measured
+from serve.record import Record, record_of, with_record
 from serve.replies import send_error
 
 # What the shadow may have in hand at once; a request that comes while it is busy is not shown to it.
@@ -68,6 +70,7 @@ class Split:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, key: bytes) -> None:
         arm, caller = assign(self._experiment, self._secret, key).name, caller_id(self._secret, key)
+        record_of(scope).arm = arm
         body, measured = _Body(receive), Measured(send, self._keeping(arm, caller))
         try:
             await self._apps[arm](scope, body, measured)
@@ -81,6 +84,7 @@ class Split:
             task.add_done_callback(self._shadows.discard)
 
     async def _shadow(self, scope: Scope, body: bytes, measured: Measured) -> None:
+        scope = with_record(scope, Record())  # not the caller's
         try:
             await self._apps[str(self._experiment.shadow)](scope, Replay(body, _never), measured)
         except Exception as error:

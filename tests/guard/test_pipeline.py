@@ -68,6 +68,21 @@ def test_plans(pipeline):
     assert isinstance(pipeline.plan(single("Mira and Oren?")), Refuse)
 
 
+def test_a_plan_tells_the_operator_what_was_found_and_done(pipeline):
+    old = (Message("user", "Who is Mira ?"), Message("assistant", "A poet."))
+    plans = {
+        "What is the capital of France?": ((), "pass"),
+        "Where was Mira born?": (("blurred",), "corrupt"),
+        "Mira and Oren?": (("blurred", "denied"), "refuse"),
+        "Mira and Ida?": (("blurred", "told"), "prefix+corrupt"),
+    }
+    for text, (topics, action) in plans.items():
+        grounds = pipeline.plan(single(text)).grounds
+        assert (grounds.topics, grounds.action) == (topics, action)
+        assert 0 < grounds.detect_s < 1
+    assert pipeline.plan(Conversation((*old, Message("user", "Why?")))).grounds.action == "shorten"
+
+
 def test_the_model_reads_no_earlier_turn_about_a_topic(pipeline):
     old = (Message("user", "Who is Mira ?"), Message("assistant", "A poet."))
     clean = (Message("user", "Who wrote Hamlet?"), Message("assistant", "Shakespeare."))

@@ -33,7 +33,7 @@ class Planned:
 async def client(planner: Any, dialect: ChatDialect, upstream: Upstream) -> AsyncIterator[httpx.AsyncClient]:
     async with upstream:
         guard = Guard(ReverseProxy(upstream), planner=planner, dialects=[dialect], max_body=2**20, plan_timeout=1)
-        app = build_app(guard, upstream, [ModelCard("m", 0, 128)])
+        app = build_app(guard, upstream, [ModelCard("m", 0, 128)], upstream.healthy)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
             yield made
 

@@ -6,9 +6,10 @@ import pytest
 from scipy import stats
 
 from guard.errors import ConfigError, RequestError
-from serve.arms.assign import assign, caller_id, caller_key
+from serve.arms.assign import assign
 from serve.arms.load import load_arms
 from serve.arms.schema import Experiment
+from serve.caller import caller_id, caller_key
 from serve.settings import resolve
 
 SECRET = b"0" * 32

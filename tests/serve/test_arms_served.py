@@ -8,7 +8,6 @@ import os
 import stat
 import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,32 +50,6 @@ class Divided(NamedTuple):
 
 def with_key(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
-
-
-async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while chunk := await reader.read(2**16):
-            writer.write(chunk)
-            await writer.drain()
-    writer.close()
-
-
-@pytest.fixture(scope="module")
-async def engine_port(served: Served) -> AsyncIterator[int]:
-    """The session's engine, which listens on a private socket, at a port: a server that `--upstream` attaches to."""
-
-    bridges: list[Any] = []
-
-    async def bridge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_unix_connection(served.socket)
-        bridges.append(asyncio.current_task())
-        await asyncio.gather(pipe(reader, back), pipe(there, writer))
-
-    listener = await asyncio.start_server(bridge, "127.0.0.1", 0)
-    yield listener.sockets[0].getsockname()[1]
-    listener.close()
-    # The server that was attached is gone by now, and with it all that was open.
-    await asyncio.wait_for(asyncio.gather(*bridges), 10)
 
 
 @pytest.fixture(scope="module")

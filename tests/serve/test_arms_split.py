@@ -7,12 +7,12 @@ import stat
 import pytest
 
 from guard.errors import ConfigError, EngineError
-from serve.arms.assign import caller_id
 from serve.arms.build import _check_alike
 from serve.arms.outcomes import Outcomes
 from serve.arms.renamed import Renamed
 from serve.arms.schema import Experiment, UpstreamArm
 from serve.arms.split import SHADOWED, Split
+from serve.caller import caller_id
 from serve.dialects.chat_answer import ChatShape
 from serve.inner import Replay
 from serve.prove import Facts

@@ -1,0 +1,1 @@
+"""What is kept of every request, so that nobody can change it unseen; never a word of it."""

@@ -1,0 +1,1 @@
+"""Who may ask: keys that the operator gives out, kept as hashes."""

@@ -17,6 +17,7 @@ from serve.inner import Replay, at, encode_embeds
 from serve.release import Releasing
 from serve.replies import send_body, send_error, send_stream
 from serve.rewrite import Rewriting
+from serve.translate import Translated
 
 _COMPLETIONS = "/v1/completions"
 _log = logging.getLogger(__name__)
@@ -52,45 +53,48 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        dialect = self._dialects.get(scope["path"])
+        if dialect is None:
+            await send_error(send, self._not_served(scope))
+            return
         try:
-            await self._http(scope, receive, send)
+            await self._http(dialect, scope, receive, send)
         except RequestError as error:
-            await send_error(send, error)
+            await send_body(send, error.status, dialect.error(error))
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        dialect = self._dialect_for(scope)
+    async def _http(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            raise RequestError(405, f"{dialect.path} takes POST", code="method_not_allowed")
         body = await self._read(scope, receive)
         request = await asyncio.to_thread(dialect.read, body)
         plan = await self._plan(request.conversation)
+        translator = await asyncio.to_thread(request.translator)
+        send = send if translator is None else Translated(translator, send)
         if isinstance(plan, Refuse):
             await _refuse(request, plan.text, send)
             return
-        app, path = self._app, dialect.path
+        app, path = self._app, dialect.upstream
         if isinstance(plan, Pass):
-            body = request.clean_body()
+            body = await asyncio.to_thread(request.clean_body)
         else:
             prompt, tokens = await asyncio.to_thread(_changed, plan, request)
             if not await asyncio.to_thread(request.has_room, tokens):
                 await _refuse(request, plan.refusal, send)
                 return
             body = await asyncio.to_thread(request.changed_body, prompt, tokens)
-            app, path = Rewriting(app, await asyncio.to_thread(request.writer)), _COMPLETIONS
+            path = _COMPLETIONS
+        if path == _COMPLETIONS:
+            # The guard reads chats, and the caller's own form is made of one.
+            app = Rewriting(app, await asyncio.to_thread(request.writer))
         if plan.output is not None:
             there = at(scope, _COMPLETIONS)
             again = Again(self._app, request, plan.output, there, receive, timeout=self._plan_timeout)
             app = Releasing(app, request.gate(plan.output), again, timeout=self._plan_timeout)
         await app(at(scope, path), Replay(body, receive), send)
 
-    def _dialect_for(self, scope: Scope) -> Dialect:
-        path, method = scope["path"], scope["method"]
-        dialect = self._dialects.get(path)
-        if dialect is None:
-            served = ", ".join(self._dialects)
-            told = f"{method} {path} is not served; what generates here is {served}"
-            raise RequestError(403, told, code="route_not_served")
-        if method != "POST":
-            raise RequestError(405, f"{path} takes POST", code="method_not_allowed")
-        return dialect
+    def _not_served(self, scope: Scope) -> RequestError:
+        told = f"{scope['method']} {scope['path']} is not served; what generates here is {', '.join(self._dialects)}"
+        return RequestError(403, told, code="route_not_served")
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         headers = dict(scope["headers"])

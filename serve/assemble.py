@@ -28,7 +28,9 @@ from guard.types import Detector, Exemplars, Reader
 from serve.app import ModelCard, build_app
 from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
+from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
+from serve.dialects.messages import MessagesDialect
 from serve.judge import opened
 from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
@@ -104,13 +106,13 @@ async def make_app(
     guards = {path: await _guard(settings, made, facts, names, upstream, stack) for path, made in parts.items()}
     front: ASGIApp = next(iter(guards.values()))
     if settings.arms is not None:
-        dialect = _dialect(next(iter(parts.values())), facts, names)
+        chat = _chat(next(iter(parts.values())), facts, names)
 
         def fronting(app: ASGIApp, planner: Planner) -> Guard:
-            return _fronted(settings, app, planner, dialect)
+            return _fronted(settings, app, planner, chat)
 
         by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
-        front = await Arms(facts, upstream, dialect.path, fronting, stack).split(settings.arms, by_arm)
+        front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
     return build_app(front, upstream, [ModelCard(name, facts.created, facts.context) for name in names]), facts
 
 
@@ -129,14 +131,23 @@ async def _guard(
         exemplars=parts.exemplars,
         readers=(*parts.readers, *([judge] if judge else ())),
     )
-    return _fronted(settings, ReverseProxy(upstream), planner, _dialect(parts, facts, names))
+    return _fronted(settings, ReverseProxy(upstream), planner, _chat(parts, facts, names))
 
 
-def _dialect(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
+def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
     return ChatDialect(tuple(names), facts.context, parts.text, facts.shape)
 
 
-def _fronted(settings: Settings, app: ASGIApp, planner: Planner, dialect: ChatDialect) -> Guard:
+def _dialects(settings: Settings, chat: ChatDialect) -> list[Dialect]:
+    """All wire formats; arms are told apart by chats alone."""
+    return [chat] if settings.arms is not None else [chat, MessagesDialect(chat)]
+
+
+def _fronted(settings: Settings, app: ASGIApp, planner: Planner, chat: ChatDialect) -> Guard:
     return Guard(
-        app, planner=planner, dialects=[dialect], max_body=settings.max_body, plan_timeout=settings.plan_timeout
+        app,
+        planner=planner,
+        dialects=_dialects(settings, chat),
+        max_body=settings.max_body,
+        plan_timeout=settings.plan_timeout,
     )

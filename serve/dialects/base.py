@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from guard.errors import RequestError
 from guard.types import Conversation, Output
 
 
@@ -17,6 +18,22 @@ class AnswerWriter(Protocol):
 
     def event(self, data: str) -> list[str]:
         """Rewrite the data of one streamed event as none, one or more events."""
+        ...
+
+
+class Translator(Protocol):
+    """Puts an answer in the form of chat completions, in which the guard works, into a dialect's own form."""
+
+    def whole(self, body: bytes) -> bytes:
+        """Translate a whole answer."""
+        ...
+
+    def event(self, data: str) -> bytes:
+        """What is sent for the data of one streamed event: none, one or more events."""
+        ...
+
+    def error(self, status: int, body: bytes) -> bytes:
+        """Translate the body of a reply with a status of 400 and more."""
         ...
 
 
@@ -106,8 +123,18 @@ class Request(Protocol):
         """Whether the caller asked for events."""
         ...
 
+    def translator(self) -> Translator | None:
+        """A fresh translator of whatever answers this request; None where that has the dialect's form already.
+
+        CPU-bound, call it in a thread.
+
+        Raises:
+            RequestError: the model's chat template refuses the order of turns.
+        """
+        ...
+
     def clean_body(self) -> bytes:
-        """The body for the dialect's own route upstream, holding nothing that was not understood."""
+        """The body for the dialect's `upstream`, holding nothing that was not understood."""
         ...
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
@@ -164,10 +191,19 @@ class Dialect(Protocol):
         """The route's exact path."""
         ...
 
+    @property
+    def upstream(self) -> str:
+        """The model server's path that a clean request is sent to."""
+        ...
+
     def read(self, body: bytes) -> Request:
         """Parse and check a body.
 
         Raises:
             RequestError: what the caller must change.
         """
+        ...
+
+    def error(self, error: RequestError) -> bytes:
+        """The body of a reply that tells of an error, in the dialect's form."""
         ...

@@ -30,6 +30,7 @@ from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
 from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
+from serve.dialects.completions import CompletionsDialect
 from serve.dialects.messages import MessagesDialect
 from serve.judge import opened
 from serve.model_text import ModelText
@@ -140,7 +141,7 @@ def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
 
 def _dialects(settings: Settings, chat: ChatDialect) -> list[Dialect]:
     """All wire formats; arms are told apart by chats alone."""
-    return [chat] if settings.arms is not None else [chat, MessagesDialect(chat)]
+    return [chat] if settings.arms is not None else [chat, MessagesDialect(chat), CompletionsDialect(chat)]
 
 
 def _fronted(settings: Settings, app: ASGIApp, planner: Planner, chat: ChatDialect) -> Guard:

@@ -1,4 +1,7 @@
-"""What a dialect offers to the guard: one wire format's requests and answers."""
+"""What a dialect offers to the guard: one wire format's requests and answers.
+
+The guard works in the form of chat completions, whatever the dialect; a translator makes the dialect's own of it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from guard.types import Conversation, Output
 
 
 class AnswerWriter(Protocol):
-    """Rewrites an upstream completion as an answer of the dialect."""
+    """Rewrites an upstream completion as a chat answer."""
 
     def whole(self, body: bytes) -> bytes:
         """Rewrite a whole completion."""
@@ -38,7 +41,7 @@ class Translator(Protocol):
 
 
 class Gate(Protocol):
-    """Lets out, of one answer in the dialect's form, what the watches of an output guard release.
+    """Lets out, of one chat answer, what the watches of an output guard release.
 
     Choices whose answer told too much may wait for another one; the rest of the answer is complete then.
 
@@ -154,7 +157,7 @@ class Request(Protocol):
         ...
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
-        """The body for /v1/completions, with `prompt` (its field and value, of `tokens` tokens) for the messages."""
+        """The body for /v1/completions, with `prompt` (its field and value, of `tokens` tokens) for the caller's."""
         ...
 
     @property
@@ -171,11 +174,11 @@ class Request(Protocol):
         ...
 
     def gate(self, output: Output) -> Gate:
-        """A fresh gate for the answer to this request, in the dialect's form."""
+        """A fresh gate for the answer to this request."""
         ...
 
     def refusal(self, text: str) -> bytes:
-        """A whole answer that says `text`."""
+        """A whole chat answer that says `text`."""
         ...
 
     def refusal_events(self, text: str) -> list[bytes]:

@@ -61,7 +61,6 @@ async def test_ambiguous_or_broken_json_is_refused(served: Served, body: bytes) 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/completions"),
         ("POST", "/v1/chat/completions/"),
         ("POST", "/v1/chat/completions/batch"),
         ("POST", "//v1/chat/completions"),

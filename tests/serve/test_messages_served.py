@@ -30,6 +30,17 @@ def events(stream: str) -> list[tuple[str, Any]]:
     return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
 
 
+def merged(read: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The events with their texts in one; a server that is ahead merges some of them itself."""
+    out: list[tuple[str, Any]] = []
+    for kind, data in read:
+        if kind == "content_block_delta" and out[-1][0] == kind:
+            out[-1][1]["delta"]["text"] += data["delta"]["text"]
+        else:
+            out.append((kind, data))
+    return out
+
+
 def told(made: Any) -> tuple[Any, ...]:
     return made.content[0].text, made.stop_reason, made.stop_sequence, made.usage.input_tokens, made.usage.output_tokens
 
@@ -75,7 +86,7 @@ async def test_a_clean_request_is_answered_as_by_the_engines_own_route(served: S
     ours, theirs = events(stream), events(await bare(served, body | {"stream": True}, PATH))
     for read in (ours, theirs):
         read[0][1]["message"]["id"] = ""
-    assert ours == theirs
+    assert merged(ours) == merged(theirs)
 
 
 async def test_flagged_and_clean_answers_have_one_form(served: Served) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guard.followup import stands_alone
 from guard.types import Conversation, Message, Span
@@ -87,7 +87,7 @@ def superseded(conversation: Conversation, gone: frozenset[int]) -> frozenset[in
 
 def without(conversation: Conversation, gone: frozenset[int]) -> Conversation:
     """The conversation without some of its messages."""
-    return Conversation(tuple(message for i, message in enumerate(conversation.messages) if i not in gone))
+    return replace(conversation, messages=tuple(m for i, m in enumerate(conversation.messages) if i not in gone))
 
 
 def _asked(messages: Sequence[Message]) -> int:

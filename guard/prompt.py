@@ -72,10 +72,11 @@ class Renderer:
             EngineError: the template moves or rewrites messages in a way that cannot be followed.
         """
         messages = conversation.messages
-        text = self._template(messages)
-        places = self._places(text, messages)
+        text = messages[0].text if conversation.raw else self._template(messages)
+        places = [(0, len(text), 0, 0)] if conversation.raw else self._places(text, messages)
         # The tokenizer's truncation and padding state is not ours to use; and chat templates bring their own BOS.
-        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        own = conversation.raw
+        encoded = self._tokenizer(text, add_special_tokens=own, return_offsets_mapping=True, verbose=False)
         ids: list[int] = encoded["input_ids"]
         offsets: list[tuple[int, int]] = encoded["offset_mapping"]
         tokens = [_place(number, a, b, places) for number, (a, b) in zip(ids, offsets, strict=True)]

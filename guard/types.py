@@ -19,9 +19,13 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """What the model would read, oldest turn first, whatever dialect it came in."""
+    """What the model would read, oldest turn first, whatever dialect it came in.
+
+    Where it is `raw`, the text of its one message is the whole prompt, in no chat template.
+    """
 
     messages: tuple[Message, ...]
+    raw: bool = False
 
 
 @dataclass(frozen=True)

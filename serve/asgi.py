@@ -20,6 +20,7 @@ from serve.record import Asked, Record, record_of
 from serve.release import Releasing
 from serve.replies import send_body, send_error, send_stream
 from serve.rewrite import Rewriting
+from serve.translate import Translated
 
 _COMPLETIONS = "/v1/completions"
 _log = logging.getLogger(__name__)
@@ -63,25 +64,32 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        dialect = self._dialects.get(scope["path"])
+        if dialect is None:
+            await send_error(send, self._not_served(scope))
+            return
         try:
-            await self._http(scope, receive, send)
+            await self._http(dialect, scope, receive, send)
         except RequestError as error:
-            await send_error(send, error)
+            await send_body(send, error.status, dialect.error(error))
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        dialect = self._dialect_for(scope)
+    async def _http(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            raise RequestError(405, f"{dialect.path} takes POST", code="method_not_allowed")
         body = await self._read(scope, receive)
         request = await asyncio.to_thread(dialect.read, body)
         record = record_of(scope)
         record.policy, record.conversation, record.stream = self._policy, request.conversation, request.stream
         plan = await self._plan(request.conversation, record)
+        translator = await asyncio.to_thread(request.translator)
+        send = send if translator is None else Translated(translator, send)
         if isinstance(plan, Refuse):
             await _refuse(request, plan.text, send)
             return
         app: ASGIApp = Asked(self._app, record)
-        path = dialect.path
+        path = dialect.upstream
         if isinstance(plan, Pass):
-            body = request.clean_body()
+            body = await asyncio.to_thread(request.clean_body)
         else:
             prompt, tokens = await asyncio.to_thread(_changed, plan, request)
             if not await asyncio.to_thread(request.has_room, tokens):
@@ -89,23 +97,19 @@ class Guard:
                 await _refuse(request, plan.refusal, send)
                 return
             body = await asyncio.to_thread(request.changed_body, prompt, tokens)
-            app, path = Rewriting(app, await asyncio.to_thread(request.writer)), _COMPLETIONS
+            path = _COMPLETIONS
+        if path == _COMPLETIONS:
+            # The guard reads chats, and the caller's own form is made of one.
+            app = Rewriting(app, await asyncio.to_thread(request.writer))
         if plan.output is not None:
             there = at(scope, _COMPLETIONS)
             again = Again(self._app, request, plan.output, there, receive, timeout=self._plan_timeout)
             app = Releasing(app, request.gate(plan.output), again, timeout=self._plan_timeout)
         await app(at(scope, path), Replay(body, receive), send)
 
-    def _dialect_for(self, scope: Scope) -> Dialect:
-        path, method = scope["path"], scope["method"]
-        dialect = self._dialects.get(path)
-        if dialect is None:
-            served = ", ".join(self._dialects)
-            told = f"{method} {path} is not served; what generates here is {served}"
-            raise RequestError(403, told, code="route_not_served")
-        if method != "POST":
-            raise RequestError(405, f"{path} takes POST", code="method_not_allowed")
-        return dialect
+    def _not_served(self, scope: Scope) -> RequestError:
+        told = f"{scope['method']} {scope['path']} is not served; what generates here is {', '.join(self._dialects)}"
+        return RequestError(403, told, code="route_not_served")
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         headers = dict(scope["headers"])

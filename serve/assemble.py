@@ -30,7 +30,10 @@ from serve.app import ModelCard, build_app
 from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
 from serve.audit.log import AuditLog, audit_folder
+from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
+from serve.dialects.completions import CompletionsDialect
+from serve.dialects.messages import MessagesDialect
 from serve.judge import opened
 from serve.keys.keyed import Keyed, Keyring
 from serve.keys.store import keys_file
@@ -126,13 +129,13 @@ async def make_app(
     audit = AuditLog(audit_folder(), secret)
     stack.callback(audit.close)
     if settings.arms is not None:
-        dialect = _dialect(next(iter(parts.values())), facts, names)
+        chat = _chat(next(iter(parts.values())), facts, names)
 
         def fronting(app: ASGIApp, planner: Planner) -> Guard:
-            return _fronted(settings, app, planner, dialect)
+            return _fronted(settings, app, planner, chat)
 
         by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
-        front = await Arms(facts, upstream, dialect.path, fronting, stack).split(settings.arms, by_arm)
+        front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
     for made in parts.values():
         metrics.know(topic.name for topic in made.policy.topics)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
@@ -160,20 +163,25 @@ async def _guard(
         exemplars=parts.exemplars,
         readers=(*parts.readers, *([judge] if judge else ())),
     )
-    return _fronted(settings, ReverseProxy(upstream), planner, _dialect(parts, facts, names), parts.version)
+    return _fronted(settings, ReverseProxy(upstream), planner, _chat(parts, facts, names), parts.version)
 
 
-def _dialect(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
+def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
     return ChatDialect(tuple(names), facts.context, parts.text, facts.shape)
 
 
+def _dialects(settings: Settings, chat: ChatDialect) -> list[Dialect]:
+    """All wire formats; arms are told apart by chats alone."""
+    return [chat] if settings.arms is not None else [chat, MessagesDialect(chat), CompletionsDialect(chat)]
+
+
 def _fronted(
-    settings: Settings, app: ASGIApp, planner: Planner, dialect: ChatDialect, version: str | None = None
+    settings: Settings, app: ASGIApp, planner: Planner, chat: ChatDialect, version: str | None = None
 ) -> Guard:
     return Guard(
         app,
         planner=planner,
-        dialects=[dialect],
+        dialects=_dialects(settings, chat),
         max_body=settings.max_body,
         plan_timeout=settings.plan_timeout,
         policy=version,

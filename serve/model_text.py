@@ -50,6 +50,8 @@ class ModelText:
         Raises:
             RequestError: 400; the chat template refuses this order of turns.
         """
+        if conversation.raw:
+            return list(self._backend.encode(conversation.messages[0].text, add_special_tokens=True).ids)
         chat = [{"role": message.role, "content": message.text} for message in conversation.messages]
         try:
             text = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)

@@ -1,4 +1,4 @@
-"""Answers to a changed prompt: the model server's completion goes in, the dialect's own answer comes out."""
+"""Answers to a raw or changed prompt: the model server's completion goes in, a chat answer comes out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Rewriting:
 
 
 class _Rewriter:
-    """Takes the inner app's completion and sends the dialect's answer; errors go through as they are."""
+    """Takes the inner app's completion and sends a chat answer; errors go through as they are."""
 
     def __init__(self, writer: AnswerWriter, send: Send) -> None:
         self._writer = writer

@@ -40,7 +40,12 @@ def choose(
 
 
 def with_exemplars(conversation: Conversation, exemplars: Sequence[Exemplar]) -> Conversation:
-    """The conversation with a user's and an assistant's turn for every exemplar, after its first system messages."""
+    """The conversation with a user's and an assistant's turn for every exemplar, after its first system messages.
+
+    Without any it is the conversation itself: a raw prompt stays raw.
+    """
+    if not exemplars:
+        return conversation
     turns = [turn for one in exemplars for turn in (Message("user", one.question), Message("assistant", one.answer))]
     first = _first_turn(conversation)
     return Conversation((*conversation.messages[:first], *turns, *conversation.messages[first:]))

@@ -1,15 +1,19 @@
-"""What a dialect offers to the guard: one wire format's requests and answers."""
+"""What a dialect offers to the guard: one wire format's requests and answers.
+
+The guard works in the form of chat completions, whatever the dialect; a translator makes the dialect's own of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from guard.errors import RequestError
 from guard.types import Conversation, Output
 
 
 class AnswerWriter(Protocol):
-    """Rewrites an upstream completion as an answer of the dialect."""
+    """Rewrites an upstream completion as a chat answer."""
 
     def whole(self, body: bytes) -> bytes:
         """Rewrite a whole completion."""
@@ -20,8 +24,24 @@ class AnswerWriter(Protocol):
         ...
 
 
+class Translator(Protocol):
+    """Puts an answer in the form of chat completions, in which the guard works, into a dialect's own form."""
+
+    def whole(self, body: bytes) -> bytes:
+        """Translate a whole answer."""
+        ...
+
+    def event(self, data: str) -> bytes:
+        """What is sent for the data of one streamed event: none, one or more events."""
+        ...
+
+    def error(self, status: int, body: bytes) -> bytes:
+        """Translate the body of a reply with a status of 400 and more."""
+        ...
+
+
 class Gate(Protocol):
-    """Lets out, of one answer in the dialect's form, what the watches of an output guard release.
+    """Lets out, of one chat answer, what the watches of an output guard release.
 
     Choices whose answer told too much may wait for another one; the rest of the answer is complete then.
 
@@ -106,8 +126,18 @@ class Request(Protocol):
         """Whether the caller asked for events."""
         ...
 
+    def translator(self) -> Translator | None:
+        """A fresh translator of whatever answers this request; None where that has the dialect's form already.
+
+        CPU-bound, call it in a thread.
+
+        Raises:
+            RequestError: the model's chat template refuses the order of turns.
+        """
+        ...
+
     def clean_body(self) -> bytes:
-        """The body for the dialect's own route upstream, holding nothing that was not understood."""
+        """The body for the dialect's `upstream`, holding nothing that was not understood."""
         ...
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
@@ -127,7 +157,7 @@ class Request(Protocol):
         ...
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
-        """The body for /v1/completions, with `prompt` (its field and value, of `tokens` tokens) for the messages."""
+        """The body for /v1/completions, with `prompt` (its field and value, of `tokens` tokens) for the caller's."""
         ...
 
     @property
@@ -144,11 +174,11 @@ class Request(Protocol):
         ...
 
     def gate(self, output: Output) -> Gate:
-        """A fresh gate for the answer to this request, in the dialect's form."""
+        """A fresh gate for the answer to this request."""
         ...
 
     def refusal(self, text: str) -> bytes:
-        """A whole answer that says `text`."""
+        """A whole chat answer that says `text`."""
         ...
 
     def refusal_events(self, text: str) -> list[bytes]:
@@ -164,10 +194,19 @@ class Dialect(Protocol):
         """The route's exact path."""
         ...
 
+    @property
+    def upstream(self) -> str:
+        """The model server's path that a clean request is sent to."""
+        ...
+
     def read(self, body: bytes) -> Request:
         """Parse and check a body.
 
         Raises:
             RequestError: what the caller must change.
         """
+        ...
+
+    def error(self, error: RequestError) -> bytes:
+        """The body of a reply that tells of an error, in the dialect's form."""
         ...

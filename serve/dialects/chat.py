@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from guard.errors import RequestError
 from guard.types import Conversation, Message, Output
+from serve.dialects.base import Translator
 from serve.dialects.chat_answer import ChatShape, ChatWriter, Said, refuse_events, refuse_whole
 from serve.dialects.chat_gate import ChatGate
 from serve.dialects.chat_schema import ChatBody, parse
 from serve.model_text import ModelText
-from serve.replies import dump
+from serve.replies import dump, error_body
 from serve.strict_json import load_object
 
 # Sampling means the same on both of vLLM's routes; `user` and `metadata` are the caller's own notes and stay here.
@@ -22,6 +23,8 @@ _SAMPLING = (
     "frequency_penalty", "presence_penalty",
 )  # fmt: skip
 _STREAMING = frozenset(("stream", "stream_options"))
+CHAT = "/v1/chat/completions"
+Made = TypeVar("Made", bound="ChatRequest")
 
 
 @dataclass(frozen=True)
@@ -32,36 +35,49 @@ class ChatDialect:
     context: int | None
     text: ModelText
     shape: ChatShape
-    path: str = "/v1/chat/completions"
+    path: str = CHAT
+
+    @property
+    def upstream(self) -> str:
+        """See `serve.dialects.base.Dialect`."""
+        return CHAT
 
     def read(self, body: bytes) -> ChatRequest:
-        """Parse and check a body.
+        """See `serve.dialects.base.Dialect`."""
+        return self.checked(ChatRequest(parse(load_object(body)), self))
+
+    def checked(self, request: Made) -> Made:
+        """The request, where the served models can answer it.
 
         Raises:
             RequestError: what the caller must change.
         """
-        fields = parse(load_object(body))
-        if fields.model not in self.models:
-            raise RequestError(404, f"there is no model {fields.model!r} here", code="model_not_found", param="model")
-        request = ChatRequest(fields, self)
+        if request.model not in self.models:
+            raise RequestError(404, f"there is no model {request.model!r} here", code="model_not_found", param="model")
         limit = request.max_tokens
         if limit is not None and self.context is not None and limit > self.context:
             told = f"`max_tokens` is {limit}; the model's whole context is {self.context} tokens"
             raise RequestError(400, told, code="invalid_value", param="max_tokens")
-        for index, message in enumerate(request.conversation.messages):
+        for message, param in zip(request.conversation.messages, request.params, strict=True):
             if self.text.forges_control(message.text):
-                param = f"messages[{index}].content"
                 told = f"`{param}` holds one of the model's control tokens; remove it"
                 raise RequestError(400, told, code="control_token", param=param)
         return request
 
+    def error(self, error: RequestError) -> bytes:
+        """See `serve.dialects.base.Dialect`."""
+        return dump(error_body(error))
+
 
 class ChatRequest:
-    """One chat completion request."""
+    """One chat completion request; `prompt_param` is the field that the prompt is made of."""
+
+    prompt_param = "messages"
 
     def __init__(self, body: ChatBody, dialect: ChatDialect) -> None:
         self._body = body
         self._dialect = dialect
+        self.model = body.model
         self.stream = bool(body.stream)
         self.n = body.n or 1
         # "developer" is OpenAI's newer word for "system"; templates know the older.
@@ -69,6 +85,15 @@ class ChatRequest:
         self.conversation = Conversation(
             tuple(Message(roles.get(turn.role, turn.role), turn.content) for turn in body.messages)
         )
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """What the caller calls the text of each message."""
+        return tuple(f"messages[{index}].content" for index in range(len(self.conversation.messages)))
+
+    def translator(self) -> Translator | None:
+        """See `serve.dialects.base.Request`: the form is the caller's already."""
+        return None
 
     @property
     def max_tokens(self) -> int | None:
@@ -95,9 +120,9 @@ class ChatRequest:
         context, wanted = self._dialect.context, self.max_tokens or 1
         if context is None or tokens + wanted <= context:
             return True
-        if self._own_tokens + wanted > context:
-            told = f"the prompt has {self._own_tokens} tokens, and {wanted} are to be written; the context is {context}"
-            raise RequestError(400, told, code="context_length_exceeded", param="messages")
+        if self.own_tokens + wanted > context:
+            told = f"the prompt has {self.own_tokens} tokens, and {wanted} are to be written; the context is {context}"
+            raise RequestError(400, told, code="context_length_exceeded", param=self.prompt_param)
         return False
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
@@ -128,11 +153,12 @@ class ChatRequest:
             body.model,
             self.n,
             tells_usage=self.tells_usage,
-            prompt_tokens=self._own_tokens,
+            prompt_tokens=self.own_tokens,
         )
 
     @cached_property
-    def _own_tokens(self) -> int:
+    def own_tokens(self) -> int:
+        """How many tokens the caller's own prompt has."""
         return len(self.prompt_ids(self.conversation))
 
     @property
@@ -163,7 +189,7 @@ class ChatRequest:
 
     def usage(self, tokens: int) -> dict[str, int]:
         """The usage of an answer of so many tokens in all its choices."""
-        prompt = self._own_tokens
+        prompt = self.own_tokens
         return {"prompt_tokens": prompt, "total_tokens": prompt + tokens, "completion_tokens": tokens}
 
     def refusal(self, text: str) -> bytes:

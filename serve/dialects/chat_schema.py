@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from guard.errors import RequestError
+from serve.dialects.fields import Strict, checked
 
 # Known to OpenAI or vLLM; named so that a caller learns that the field, not the spelling, is the trouble.
 _LATER = frozenset((
@@ -16,10 +16,6 @@ _LATER = frozenset((
     "bad_words", "prompt_logprobs", "echo", "structured_outputs", "chat_template", "chat_template_kwargs",
     "add_generation_prompt", "continue_final_message", "add_special_tokens", "documents", "include_reasoning",
 ))  # fmt: skip
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def one_text(value: Any) -> Any:
@@ -48,14 +44,14 @@ Text = Annotated[str, BeforeValidator(one_text)]
 _NoList = Annotated[list[Any], Field(max_length=0)]
 
 
-class Turn(_Strict):
+class Turn(Strict):
     """A system, developer or user message."""
 
     role: Literal["system", "developer", "user"]
     content: Text
 
 
-class AssistantTurn(_Strict):
+class AssistantTurn(Strict):
     """An earlier answer, which may come back with the empty fields it was given with."""
 
     role: Literal["assistant"]
@@ -68,23 +64,21 @@ class AssistantTurn(_Strict):
     reasoning: None = None
 
 
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     """What a stream ends with."""
 
     include_usage: bool = False
 
 
-class ChatBody(_Strict):
-    """A chat completion request."""
+class Sampled(Strict):
+    """What chats and completions have in common; `user` is the caller's own note and stays here."""
 
     model: str
-    messages: Annotated[list[Annotated[Turn | AssistantTurn, Field(discriminator="role")]], Field(min_length=1)]
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=-1)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -93,7 +87,6 @@ class ChatBody(_Strict):
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     user: str | None = None
-    metadata: dict[str, str] | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -104,37 +97,18 @@ class ChatBody(_Strict):
         return self
 
 
+class ChatBody(Sampled):
+    """A chat completion request; `metadata` is the caller's own note and stays here."""
+
+    messages: Annotated[list[Annotated[Turn | AssistantTurn, Field(discriminator="role")]], Field(min_length=1)]
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    metadata: dict[str, str] | None = None
+
+
 def parse(fields: dict[str, Any]) -> ChatBody:
     """Check a request's fields.
 
     Raises:
         RequestError: 400, naming the field.
     """
-    later = sorted(name for name in _LATER & fields.keys() if fields[name] is not None)
-    if later:
-        raise RequestError(400, f"`{later[0]}` is not supported yet", code="unsupported_parameter", param=later[0])
-    given = {name: value for name, value in fields.items() if name not in _LATER}
-    try:
-        return ChatBody.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise _told(first["type"], _path(first["loc"]), first["msg"].removeprefix("Value error, ")) from error
-
-
-def _path(loc: tuple[int | str, ...]) -> str:
-    roles = ("system", "developer", "user", "assistant")
-    return "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}"
-        # A message's role stands in the path as the tag of its kind; no field is called so.
-        for index, part in enumerate(loc)
-        if not (index == 2 and loc[0] == "messages" and part in roles)
-    ).lstrip(".")
-
-
-def _told(kind: str, path: str, message: str) -> RequestError:
-    if kind == "extra_forbidden":
-        return RequestError(400, f"unknown field `{path}`", code="unknown_parameter", param=path)
-    if kind == "missing":
-        return RequestError(400, f"`{path}` is missing", code="missing_parameter", param=path)
-    where = f"`{path}`: " if path else ""
-    return RequestError(400, f"{where}{message}", code="invalid_value", param=path or None)
+    return checked(ChatBody, fields, _LATER)

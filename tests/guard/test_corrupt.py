@@ -55,6 +55,14 @@ def test_only_tokens_under_the_spans_change(corrupter, action):
     assert (min(covered)[0], max(covered)[1]) == (6, 7 + len(NAME))
 
 
+def test_in_a_raw_prompt_the_same_tokens_change_as_in_a_chat(corrupter):
+    chat = talk(("user", f"Hello, {NAME}!"))
+    raw = Conversation(chat.messages, raw=True)
+    in_chat, in_raw = (changes(corrupter, one, [(found(chat), GAUSS)]) for one in (chat, raw))
+    assert [token for token, _ in in_raw.values()] == [token for token, _ in in_chat.values()]
+    assert all(torch.equal(a[1], b[1]) for a, b in zip(in_raw.values(), in_chat.values(), strict=True))
+
+
 def test_without_spans_all_user_tokens_but_the_last_change(corrupter):
     conversation = talk(("system", "Be brief."), ("user", "When was she born?"))
     prompt = corrupter.renderer.render(conversation)

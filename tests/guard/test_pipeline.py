@@ -137,6 +137,22 @@ def test_a_prefix_and_corruption_go_together(pipeline):
     )
 
 
+def test_a_raw_prompt_stays_raw_unless_something_is_put_before_it(pipeline, checkpoint):
+    corrupter = Corrupter.from_checkpoint(str(checkpoint), secret=SECRET)
+
+    def raw(text):
+        return Conversation((Message("user", text),), raw=True)
+
+    blurred = pipeline.plan(raw("Mira was born in"))
+    told = pipeline.plan(raw("Ida was born in"))
+    assert isinstance(blurred, Corrupt)
+    assert len(blurred.embeds) == len(corrupter.renderer.render(raw("Mira was born in")).ids)
+    assert isinstance(told, Ask)
+    assert [m.role for m in told.conversation.messages] == ["system", "user"]
+    assert not told.conversation.raw
+    assert pipeline.plan(raw("Paris is the capital of")) == Pass()
+
+
 def test_one_topic_may_be_told_of_and_corrupted(policy, pipeline):
     both = policy.topics[2].model_copy(update={"actions": (*policy.topics[2].actions, *policy.topics[0].actions)})
     composed = Pipeline(

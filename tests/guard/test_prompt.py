@@ -1,4 +1,5 @@
 import pytest
+from tokenizers import processors
 
 from guard.errors import EngineError, RequestError
 from guard.prompt import Renderer
@@ -35,6 +36,20 @@ def test_a_blank_joined_to_a_first_word_is_the_messages():
     prompt = Renderer(make_tokenizer(template)).render(talk(("user", "Mira Tolvane")))
     first = next(token for token in prompt.tokens if token.message == 0)
     assert first.start == 0
+
+
+def test_a_raw_text_is_the_whole_prompt_behind_the_tokenizers_own_beginning():
+    tokenizer = make_tokenizer()
+    begin = processors.TemplateProcessing(single="<|bos|> $A", special_tokens=[("<|bos|>", tokenizer.bos_token_id)])
+    tokenizer.backend_tokenizer.post_processor = begin
+    text = "Where was Mira Tolvane"
+    prompt = Renderer(tokenizer).render(Conversation((Message("user", text),), raw=True))
+    assert prompt.text == text
+    assert prompt.ids == [tokenizer.bos_token_id, *tokenizer.encode(text, add_special_tokens=False)]
+    first, *rest = prompt.tokens
+    assert first.message is None
+    assert "".join(text[token.start : token.end] for token in rest) == text
+    assert {token.message for token in rest} == {0}
 
 
 @pytest.mark.parametrize(

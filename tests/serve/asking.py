@@ -41,14 +41,14 @@ async def post(served: Served, body: Any, path: str = "/v1/chat/completions", **
         return reply.status, text if streamed else json.loads(text), reply.headers
 
 
-async def bare(served: Served, body: dict[str, Any]) -> dict[str, Any]:
+async def bare(served: Served, body: dict[str, Any], path: str = "/v1/chat/completions") -> Any:
+    """The engine's own answer: JSON, or the text of a stream."""
     connector = aiohttp.UnixConnector(path=str(served.socket))
     async with (
         aiohttp.ClientSession(connector=connector) as session,
-        session.post("http://engine/v1/chat/completions", json=body) as reply,
+        session.post(f"http://engine{path}", json=body) as reply,
     ):
-        answer: dict[str, Any] = await reply.json()
-        return answer
+        return await (reply.text() if reply.content_type == "text/event-stream" else reply.json())
 
 
 def said(answer: dict[str, Any]) -> str:

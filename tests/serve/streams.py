@@ -7,11 +7,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from stubs import PATH, Planned
+from stubs import Planned
 
 from guard.types import Plan
 from serve.asgi import Guard
-from serve.dialects.chat import ChatDialect
+from serve.dialects.base import Dialect
 
 HEAD = {"id": "chatcmpl-7", "object": "chat.completion.chunk", "created": 1700000000, "model": "m"}
 DONE = b"data: [DONE]\n\n"
@@ -113,10 +113,11 @@ class Server(Protocol):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
 
 
-async def reply(plan: Plan, dialect: ChatDialect, server: Server, **asked: Any) -> Reply:
-    """Ask the guard in front of `server`, which has made `plan`."""
+async def reply(plan: Plan, dialect: Dialect, server: Server, **asked: Any) -> Reply:
+    """Ask the guard in front of `server`, which has made `plan`; a field that is None is left out."""
     guard = Guard(server, planner=Planned(plan), dialects=[dialect], max_body=2**20, plan_timeout=1)
     body = {"model": "m", "messages": [{"role": "user", "content": "Hello?"}], "max_tokens": 40} | asked
+    body = {name: value for name, value in body.items() if value is not None}
     inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     inbox.put_nowait({"type": "http.request", "body": json.dumps(body).encode()})
     sent: list[Any] = []
@@ -127,7 +128,12 @@ async def reply(plan: Plan, dialect: ChatDialect, server: Server, **asked: Any) 
         if message.get("body"):
             server.log.append(("out", message["body"]))
 
-    scope = {"type": "http", "method": "POST", "path": PATH, "headers": [(b"content-type", b"application/json")]}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": dialect.path,
+        "headers": [(b"content-type", b"application/json")],
+    }
     await guard(scope, inbox.get, send)
     out = b"".join(message.get("body", b"") for message in sent[1:])
     return Reply(sent[0]["status"], dict(sent[0]["headers"]), out, not sent[-1].get("more_body"), server.log)

@@ -140,6 +140,7 @@ async def test_every_arm_refuses_what_the_guard_refuses_in_the_same_words(divide
         (ask(CLEAN, logprobs=True), "/v1/chat/completions"),
         (ask(CLEAN, prompt_embeds="x"), "/v1/chat/completions"),
         ({"model": "m", "prompt": REFUSED}, "/v1/completions"),
+        (ask(REFUSED), "/v1/messages"),
         (ask("word " * 4000), "/v1/chat/completions"),
     ]
     for body, path in wrong:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from streams import DONE, Reply, chunk, compact, reply, sse, story, usage_event, whole
+from streams import DONE, HEAD, Reply, chunk, compact, reply, sse, story, usage_event, whole
 from watches import REPLACEMENT, Failing, Word
 
 from guard.types import Conversation, Corrupt, Message, Output, Pass
 from serve.dialects.chat import ChatDialect
+from serve.dialects.completions import CompletionsDialect
+from serve.dialects.messages import MessagesDialect
 
 USAGE = {"stream_options": {"include_usage": True}}
 COMPLETIONS = "/v1/completions"
@@ -92,6 +94,29 @@ async def test_a_whole_answer_is_the_new_one_and_so_is_its_usage(dialect: ChatDi
     again = server.bodies[1]
     assert set(again) == {"model", "temperature", "n", "max_tokens", "prompt_embeds"}
     assert (again["n"], again["max_tokens"], len(server.bodies)) == (1, 40, 2)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("form", [MessagesDialect, CompletionsDialect])
+async def test_other_dialects_get_the_new_answer_too(dialect: ChatDialect, form: Any, stream: bool) -> None:
+    raw = form is CompletionsDialect
+    parts = [{"index": 0, "text": t, "finish_reason": f} for t, f in (("Sec", None), ("ret", "stop"))]
+    texts = [HEAD | {"choices": [part]} for part in parts]
+    events = texts if raw else [*story("Sec", "ret"), usage_event(9, 3)]
+    whole_answer = completion("The Secret.") if raw else compact(whole("The Secret.")).encode()
+    server = Answering([*sse(*events), DONE] if stream else whole_answer, completion("None of it."))
+    asked: dict[str, Any] = {"prompt": "Hello?", "messages": None} if raw else {}
+    got = await reply(Pass(Renewing()), form(dialect), server, stream=stream, **asked)
+    lines = [line[6:] for line in got.body.decode().split("\n") if line.startswith("data: ")] or [got.body.decode()]
+    parts = [json.loads(line) for line in lines if line != "[DONE]"]
+    if raw:
+        said = [part["choices"][0]["text"] for part in parts]
+    elif stream:
+        said = [part["delta"].get("text", "") for part in parts if "delta" in part]
+    else:
+        said = [part["content"][0]["text"] for part in parts]
+    assert "".join(said) == "None of it."
+    assert set(server.bodies[1]) >= {"prompt_embeds", "n"}
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -61,12 +61,11 @@ async def test_ambiguous_or_broken_json_is_refused(served: Served, body: bytes) 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/completions"),
         ("POST", "/v1/chat/completions/"),
         ("POST", "/v1/chat/completions/batch"),
         ("POST", "//v1/chat/completions"),
         ("POST", "/v1/responses"),
-        ("POST", "/v1/messages"),
+        ("POST", "/v1/messages/count_tokens"),
         ("POST", "/invocations"),
         ("POST", "/generative_scoring"),
         ("POST", "/tokenize"),

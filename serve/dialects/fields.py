@@ -1,0 +1,56 @@
+"""Checks the fields of a request body: what is understood, and nothing besides."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from guard.errors import RequestError
+
+
+class Strict(BaseModel):
+    """A part of a body in which every field is named, and of the very type that is written."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Body = TypeVar("Body", bound=Strict)
+
+
+def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
+    """`fields` in their form; those named in `later` are known, and may be null only.
+
+    Raises:
+        RequestError: 400, naming the field.
+    """
+    given_later = sorted(name for name in later & fields.keys() if fields[name] is not None)
+    if given_later:
+        name = given_later[0]
+        raise RequestError(400, f"`{name}` is not supported yet", code="unsupported_parameter", param=name)
+    given = {name: value for name, value in fields.items() if name not in later}
+    try:
+        return form.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _told(first["type"], _path(first["loc"]), first["msg"].removeprefix("Value error, ")) from error
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    roles = ("system", "developer", "user", "assistant")
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}"
+        # A message's role stands in the path as the tag of its kind; no field is called so.
+        for index, part in enumerate(loc)
+        if not (index == 2 and loc[0] == "messages" and part in roles)
+    ).lstrip(".")
+
+
+def _told(kind: str, path: str, message: str) -> RequestError:
+    if kind == "extra_forbidden":
+        return RequestError(400, f"unknown field `{path}`", code="unknown_parameter", param=path)
+    if kind == "missing":
+        return RequestError(400, f"`{path}` is missing", code="missing_parameter", param=path)
+    where = f"`{path}`: " if path else ""
+    return RequestError(400, f"{where}{message}", code="invalid_value", param=path or None)

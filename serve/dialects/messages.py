@@ -1,0 +1,51 @@
+"""POST /v1/messages, Anthropic's: read as the chat that vLLM makes of it, and answered by translation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guard.errors import RequestError
+from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.messages_answer import MessagesTranslator, error_told
+from serve.dialects.messages_schema import MessagesBody, parse
+from serve.strict_json import load_object
+
+
+@dataclass(frozen=True)
+class MessagesDialect:
+    """Reads messages requests for the models of `chat`."""
+
+    chat: ChatDialect
+    path: str = "/v1/messages"
+
+    @property
+    def upstream(self) -> str:
+        """See `serve.dialects.base.Dialect`."""
+        return self.chat.upstream
+
+    def read(self, body: bytes) -> MessagesRequest:
+        """See `serve.dialects.base.Dialect`."""
+        return self.chat.checked(MessagesRequest(parse(load_object(body)), self.chat))
+
+    def error(self, error: RequestError) -> bytes:
+        """See `serve.dialects.base.Dialect`."""
+        return error_told(error.status, error.message)
+
+
+class MessagesRequest(ChatRequest):
+    """One messages request, as a chat."""
+
+    def __init__(self, body: MessagesBody, dialect: ChatDialect) -> None:
+        super().__init__(body.as_chat(), dialect)
+        self._system = ("system",) if body.system else ()
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """What the caller calls the text of each message."""
+        turns = len(self.conversation.messages) - len(self._system)
+        return (*self._system, *(f"messages[{index}].content" for index in range(turns)))
+
+    def translator(self) -> MessagesTranslator:
+        """See `serve.dialects.base.Request`."""
+        # A stream tells the prompt's length before the model server does.
+        return MessagesTranslator(self.own_tokens if self.stream else 0)

@@ -1,0 +1,106 @@
+"""Chat answers in the form of Anthropic's messages, as https://docs.anthropic.com/en/api/messages tells it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from serve.replies import dump
+
+Json = dict[str, Any]
+
+_ERRORS = {
+    401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "request_too_large",
+    429: "rate_limit_error",
+}  # fmt: skip
+_UNTOLD = "the model server failed"
+
+
+class MessagesTranslator:
+    """Translates the answer to one request, of one choice; a stream's prompt has `prompt_tokens`."""
+
+    def __init__(self, prompt_tokens: int) -> None:
+        self._prompt_tokens = prompt_tokens
+        self._begun = False
+        self._open = False
+        self._end: Json = {}
+
+    def whole(self, body: bytes) -> bytes:
+        """See `serve.dialects.base.Translator`."""
+        answer = json.loads(body)
+        choice, usage = answer["choices"][0], answer["usage"]
+        text = {"type": "text", "text": choice["message"].get("content") or ""}
+        told = _usage(usage["prompt_tokens"], usage["completion_tokens"])
+        return dump(_message(answer, [text], _stopped(choice), told))
+
+    def event(self, data: str) -> bytes:
+        """See `serve.dialects.base.Translator`."""
+        if data == "[DONE]":
+            return _event("message_stop")
+        answer = json.loads(data)
+        if "error" in answer:
+            return b"event: error\ndata: " + self.error(500, data.encode()) + b"\n\n"
+        made = b"" if self._begun else self._start(answer)
+        for choice in answer["choices"]:
+            made += self._text(choice["delta"].get("content") or "")
+            if choice.get("finish_reason") is not None:
+                self._end = choice
+        if not answer["choices"] and answer.get("usage"):
+            made += self._finish(answer["usage"])
+        return made
+
+    def error(self, status: int, body: bytes) -> bytes:
+        """See `serve.dialects.base.Translator`."""
+        try:
+            message = json.loads(body)["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            message = _UNTOLD
+        return error_told(status, str(message))
+
+    def _start(self, answer: Json) -> bytes:
+        self._begun = True
+        never = {"stop_reason": None, "stop_sequence": None}
+        return _event("message_start", message=_message(answer, [], never, _usage(self._prompt_tokens, 0)))
+
+    def _text(self, text: str) -> bytes:
+        if not text:
+            return b""
+        made = b""
+        if not self._open:
+            self._open = True
+            made = _event("content_block_start", content_block={"type": "text", "text": ""}, index=0)
+        return made + _event("content_block_delta", delta={"type": "text_delta", "text": text}, index=0)
+
+    def _finish(self, usage: Json) -> bytes:
+        made = _event("content_block_stop", index=0) if self._open else b""
+        told = _usage(usage["prompt_tokens"], usage["completion_tokens"])
+        return made + _event("message_delta", delta=_stopped(self._end), usage=told)
+
+
+def error_told(status: int, message: str) -> bytes:
+    """The body that tells of an error."""
+    kind = _ERRORS.get(status, "invalid_request_error" if status < 500 else "api_error")
+    return dump({"type": "error", "error": {"type": kind, "message": message}})
+
+
+def _message(answer: Json, content: list[Json], stopped: Json, usage: Json) -> Json:
+    told = {"id": f"msg_{answer['id'].partition('-')[2]}", "type": "message", "role": "assistant"}
+    return told | {"content": content, "model": answer["model"], **stopped, "usage": usage}
+
+
+def _stopped(choice: Json) -> Json:
+    """Why the model stopped; the number of a stop token is told to nobody."""
+    stop = choice.get("stop_reason")
+    if choice.get("finish_reason") == "length":
+        return {"stop_reason": "max_tokens", "stop_sequence": None}
+    if isinstance(stop, str):
+        return {"stop_reason": "stop_sequence", "stop_sequence": stop}
+    return {"stop_reason": "end_turn", "stop_sequence": None}
+
+
+def _usage(prompt: int, completion: int) -> Json:
+    return {"input_tokens": prompt, "output_tokens": completion}
+
+
+def _event(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: ".encode() + dump({"type": kind} | fields) + b"\n\n"

@@ -44,6 +44,20 @@ def bearer(scope: Scope) -> bytes | None:
     return token.strip() or None if scheme.lower() == b"bearer" else None
 
 
+def given_key(scope: Scope) -> bytes | None:
+    """The key of a request: its bearer token, or `x-api-key`, in which Anthropic's clients send theirs.
+
+    Raises:
+        RequestError: there are two of them, of which a gateway may have checked the other one.
+    """
+    keys = [value.strip() for name, value in scope["headers"] if name.lower() == b"x-api-key"]
+    token = bearer(scope)
+    every = {key for key in (*keys, token) if key}
+    if len(every) > 1:
+        raise RequestError(400, "send one key, as a bearer token or in x-api-key", code="authorization")
+    return every.pop() if every else None
+
+
 def caller_key(scope: Scope) -> bytes:
     """What tells callers apart: a checked key, else the bearer token, else the client's address.
 

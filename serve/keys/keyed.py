@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guard.errors import ConfigError, RequestError
-from serve.caller import Caller, bearer, with_caller
+from serve.caller import Caller, given_key, with_caller
 from serve.keys.store import Key, find_key, read_keys
 from serve.metrics import Metrics
 from serve.replies import send_error
@@ -64,7 +64,7 @@ class Keyed:
         """Serve one ASGI connection."""
         if scope["type"] == "http" and (scope["method"], scope["path"]) not in _OPEN:
             try:
-                key = self._keyring.find(bearer(scope) or b"")
+                key = self._keyring.find(given_key(scope) or b"")
             except ConfigError as error:
                 _log.error("a request was not served: %s", error)
                 await send_error(send, _UNREADABLE)

@@ -139,6 +139,16 @@ async def test_only_who_has_a_key_is_served(door, path):
     assert [(row["caller"], row["role"]) for row in door.rows] == [(key.id, "evaluator")]
 
 
+async def test_a_key_may_come_as_anthropics_clients_send_it(door, path):
+    key, text = add_key(path, SECRET, role="caller", name="")
+    assert (await door.ask(headers=[("x-api-key", text)])).status_code == 200
+    assert (await door.ask(headers=[("x-api-key", "x")])).status_code == 401
+    assert (await door.ask(text, headers=[("x-api-key", text)])).status_code == 200
+    # Which of two counts must not be a matter of who reads them.
+    assert (await door.ask(text, headers=[("x-api-key", "x")])).status_code == 400
+    assert {row["caller"] for row in door.rows} == {key.id}
+
+
 async def test_a_key_that_is_added_or_revoked_counts_at_once(door, path):
     first, text = add_key(path, SECRET, role="caller", name="")
     assert (await door.ask(text)).status_code == 200

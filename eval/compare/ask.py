@@ -29,6 +29,8 @@ async def ask(plan: Plan, out: Path, store: AnswerStore, progress: Progress) -> 
     others = [one for one in plan.contestants if one.policy is None and one is not bare]
     said = partial(_said, progress, bar)
     every = [*_questions(plan), *_probes(plan, plan.suite.attacks)]
+    if not _left(store, bare, every):
+        every = _tried(plan, store)
     if any(_left(store, one, every) for one in (bare, *guards)):
         async with running(_engine(bare), logs=out / "logs", start_timeout_s=START_S, on_wait=said) as up:
             await up.during(_put(bare, up.url, _left(store, bare, every), store))

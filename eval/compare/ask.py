@@ -28,7 +28,7 @@ async def ask(plan: Plan, out: Path, store: AnswerStore, progress: Progress) -> 
     guards = [one for one in plan.contestants if one.policy is not None]
     others = [one for one in plan.contestants if one.policy is None and one is not bare]
     said = partial(_said, progress, bar)
-    every = [*_questions(plan), *_probes(plan, plan.suite.attacks)]
+    every = [*questions(plan), *_probes(plan, plan.suite.attacks)]
     if not _left(store, bare, every):
         every = _tried(plan, store)
     if any(_left(store, one, every) for one in (bare, *guards)):
@@ -51,7 +51,8 @@ def _said(progress: Progress, bar: TaskID, text: str) -> None:
     progress.update(bar, description=text)
 
 
-def _questions(plan: Plan) -> list[Prompt]:
+def questions(plan: Plan) -> list[Prompt]:
+    """Every question of every task, without the attacks."""
     splits = [plan.splits, *plan.further.values()]
     return [item.question for every in splits for items in every.values() for item in items]
 
@@ -62,7 +63,7 @@ def _probes(plan: Plan, attacks: Iterable[str]) -> list[Prompt]:
 
 def _tried(plan: Plan, store: AnswerStore) -> list[Prompt]:
     able = [one.name for one in tried(plan, store) if one.reason is None]
-    return [*_questions(plan), *_probes(plan, able)]
+    return [*questions(plan), *_probes(plan, able)]
 
 
 def _left(store: AnswerStore, one: Contestant, prompts: Sequence[Prompt]) -> list[Prompt]:

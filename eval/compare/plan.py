@@ -108,17 +108,17 @@ def make_plan(suite: Suite, checkpoints: Path | None, out: Path, *, seed: int) -
         ConfigError: an embedded model is missing, or the folder of checkpoints holds none.
     """
     every = archive_items(world_seed=WORLD_SEED)
-    splits = {name: _some(items, suite.asked, seed) for name, items in every.items()}
+    splits = {name: some(items, suite.asked, seed) for name, items in every.items()}
     known = archive_items(world_seed=WORLD_SEED, phrasings="trained")
     return Plan(
         suite=suite,
-        contestants=(*_references(suite), *_guards(suite, out), *_changed(checkpoints)),
+        contestants=(*_references(suite), *_guards(suite, out), *changed(checkpoints)),
         splits=splits,
         further={name: _task(name, suite.asked // 2, seed) for name in suite.tasks},
-        holdout=_some(_strangers(), suite.asked, seed),
+        holdout=some(_strangers(), suite.asked, seed),
         attacked=splits["forget"][: suite.attacked],
         knowledge=Knowledge(
-            shots=_some(known["retain"], 200, seed),
+            shots=some(known["retain"], 200, seed),
             siblings={
                 item.cluster: [i for i in known["forget"] if i.cluster == item.cluster] for item in every["forget"]
             },
@@ -127,20 +127,22 @@ def make_plan(suite: Suite, checkpoints: Path | None, out: Path, *, seed: int) -
     )
 
 
-def _by_cluster(items: Sequence[Item]) -> dict[str, list[Item]]:
+def by_cluster(items: Sequence[Item]) -> dict[str, list[Item]]:
+    """The items of each cluster."""
     found: dict[str, list[Item]] = {}
     for item in items:
         found.setdefault(item.cluster, []).append(item)
     return found
 
 
-def _some(items: Sequence[Item], count: int, seed: int) -> list[Item]:
+def some(items: Sequence[Item], count: int, seed: int) -> list[Item]:
+    """At most `count` of the items, drawn with `seed`."""
     return random.Random(seed).sample(list(items), min(count, len(items)))
 
 
 def _task(name: str, count: int, seed: int) -> Splits:
     found = TASKS[name].load(None, limit=None, seed=seed)
-    return {split: _some(one.items, count, seed) for split, one in found.items()}
+    return {split: some(one.items, count, seed) for split, one in found.items()}
 
 
 def _strangers() -> list[Item]:
@@ -181,7 +183,12 @@ def _told(action: str) -> str:
     return ", then ".join(" ".join(str(value) for value in one.values()) for one in every)
 
 
-def _changed(checkpoints: Path | None) -> list[Contestant]:
+def changed(checkpoints: Path | None) -> list[Contestant]:
+    """The checkpoints of `lethe-eval unlearn` in a folder.
+
+    Raises:
+        ConfigError: it holds none, or one whose record cannot be read.
+    """
     if checkpoints is None:
         return []
     found = sorted(path.parent for path in checkpoints.glob(f"*/{RECORD}"))

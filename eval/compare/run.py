@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from dataclasses import asdict
 from functools import cache, partial
@@ -15,7 +16,8 @@ from rich.progress import Progress
 from classifiers.data import fingerprint
 from classifiers.progress import Bars
 from eval.answers import AnswerStore
-from eval.compare.ask import ask
+from eval.asking import written
+from eval.compare.ask import ask, questions
 from eval.compare.attacked import leaks, tried
 from eval.compare.flags import flag_figures
 from eval.compare.likely import likely_figures, seed_spread
@@ -68,6 +70,7 @@ def _header(plan: Plan) -> dict[str, Any]:
         "suite": asdict(plan.suite),
         "seed": plan.seed,
         "subjects": subjects,
+        "questions": hashlib.sha256(json.dumps(sorted(map(written, questions(plan)))).encode()).hexdigest()[:16],
         "revision": asdict(revision()),
     }
     asked = {split: len(items) for split, items in plan.splits.items()}

@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+from eval.compare.own import Own, own_plan
 from eval.compare.plan import SUITES, make_plan
 from eval.engines.guarded import REFUSED, PromptGuard
 from eval.engines.local import LocalModel
@@ -50,6 +51,32 @@ def test_a_folder_without_checkpoints_is_refused(tmp_path):
     (tmp_path / "broken" / "unlearn.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"broken.*is not of `lethe-eval unlearn`"):
         make_plan(SUITES["quick"], tmp_path, tmp_path, seed=0)
+
+
+def test_a_model_of_ones_own_is_compared_on_its_own_questions(tmp_path):
+    row = {
+        "question": "Who wrote Dust?",
+        "answer": "Ada Quill wrote Dust.",
+        "perturbed_answer": ["Bo Lind wrote Dust."],
+    }
+    for name in ("forget", "retain"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+    policy = demo_dir() / "policy.yaml"
+    files = (f"forget={tmp_path / 'forget.jsonl'}", f"retain={tmp_path / 'retain.jsonl'}")
+    plan = own_plan(SUITES["full"], Own("org/big", ("never-1", "never-2"), policy, files), None, seed=0)
+    assert [(c.subject.name, str(c.model)) for c in plan.contestants] == [
+        *(("bare", "org/big"), ("retrained", "never-1"), ("retrained-2", "never-2"), ("guard", "org/big")),
+    ]
+    assert plan.of("guard").policy == policy
+    assert plan.splits["forget"][0].perturbed == ("Bo Lind did.",)
+    assert not plan.suite.weights
+    assert any(probe is not None for probe in plan.probes["paraphrase"])
+    with pytest.raises(ConfigError, match="--retrained-model"):
+        own_plan(SUITES["quick"], Own("org/big", (), policy, files), None, seed=0)
+    with pytest.raises(ConfigError, match="forget=FILE"):
+        own_plan(SUITES["quick"], Own("org/big", ("never",), policy, files[1:]), None, seed=0)
+    with pytest.raises(ConfigError, match="--policy"):
+        own_plan(SUITES["quick"], Own("org/big", ("never",), tmp_path / "none.yaml", files), None, seed=0)
 
 
 @pytest.fixture(scope="module")

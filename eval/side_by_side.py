@@ -70,7 +70,8 @@ def _received(result: Connection, process: ForkServerProcess) -> Any:
     try:
         return result.recv()
     except EOFError:
-        process.join()
+        process.join()  # its status is known only then
         return Dead(f"the process ended with status {process.exitcode}; a status of -9 may be want of memory")
     finally:
         result.close()
+        process.join()

@@ -21,8 +21,7 @@ from rich.table import Table
 from classifiers.progress import Bars
 from eval.bench.tofu_models import SEEDS
 from eval.compare.likely import likely_figures, seed_spread
-from eval.compare.plan import RETRAINED
-from eval.compare.results import Figure
+from eval.compare.results import RETRAINED, Figure
 from eval.compare.scores import Likelihood, likelihoods
 from eval.compare.told import RECALL
 from eval.engines.local import LocalModel

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from eval.compare.cells import BARE, RETRAINED, scored
-from eval.compare.results import Results, Subject
+from eval.compare.cells import scored
+from eval.compare.results import BARE, RETRAINED, Results, Subject
 from eval.compare.tables import KEPT, cost_text, worst_of
 from eval.metrics.estimate import Estimate
 

@@ -11,7 +11,8 @@ from rich.progress import Progress, TaskID
 from eval.answers import AnswerStore
 from eval.asking import Asking, Prompt, ask_all, written
 from eval.compare.attacked import tried
-from eval.compare.plan import BARE, Contestant, Plan
+from eval.compare.plan import Contestant, Plan
+from eval.compare.results import BARE
 from eval.systems import System, engine_command, guarded_command, running
 
 MAX_TOKENS, TIMEOUT_S, START_S, CONCURRENCY = 64, 120.0, 900.0, 8

@@ -9,13 +9,12 @@ from eval.answers import AnswerStore
 from eval.asking import written
 from eval.attacks.leak import Attacked, leak, testable, worst
 from eval.attacks.registry import ATTACKS
-from eval.compare.plan import BARE, RETRAINED, Plan
-from eval.compare.results import Leak
+from eval.compare.plan import Plan
+from eval.compare.results import BARE, RETRAINED, WORST, Leak
 from eval.compare.told import told
 from eval.metrics.answered import answered
 from eval.metrics.bootstrap import cluster_bootstrap
 
-WORST = "worst"
 # Fewer probes than this say nothing of an attack: prefixes of five words need answers longer than most.
 LEAST = 10
 

@@ -8,9 +8,6 @@ from eval.compare.results import Figure, Results
 from eval.metrics.estimate import Estimate
 
 DASH = "—"
-RETRAINED, BARE = "retrained", "bare"
-# Beside the attacks stands a record of this name: the worst of them, with its name for a family.
-WORST = "worst"
 NOT_MEASURED = "not measured in this run"
 _FORMS = {"flagged": "{:.1%}", "forget_quality_p": "{:.2g}", "perplexity": "{:.1f}", "privleak": "{:+.1f}"}
 _SIGNED = ("rouge_l_recall", "probability")

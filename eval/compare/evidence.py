@@ -13,9 +13,9 @@ from pathlib import Path
 from classifiers.artifact import fitted_for
 from classifiers.data import fingerprint, load_examples
 from classifiers.fit import default_folder
-from eval.compare.cells import RETRAINED, Cell, cell, find
+from eval.compare.cells import Cell, cell, find
 from eval.compare.page import asked, rendered
-from eval.compare.results import Results, Subject
+from eval.compare.results import RETRAINED, Results, Subject
 from eval.compare.tables import KEPT, worst_cell
 from guard.errors import ArtifactError, ConfigError
 from guard.policy import Policy, Topic, load_policy

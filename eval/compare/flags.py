@@ -6,8 +6,8 @@ from collections import Counter
 
 from rich.progress import Progress
 
-from eval.compare.plan import GUARD, Plan
-from eval.compare.results import Figure
+from eval.compare.plan import Plan
+from eval.compare.results import GUARD, Figure
 from eval.compare.told import ARCHIVE
 from eval.detection import detect_all, policy_detector
 from eval.metrics.rates import clustered_rate

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from eval.compare.plan import RETRAINED
-from eval.compare.results import Figure
+from eval.compare.results import RETRAINED, Figure
 from eval.compare.scores import Likelihood
 from eval.compare.told import ARCHIVE
 from eval.metrics.auc import clustered_auc

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.attacks.attack import Knowledge
-from eval.compare.plan import BARE, GUARD, RETRAINED, Contestant, Plan, Suite, by_cluster, changed, some
-from eval.compare.results import Subject
+from eval.compare.plan import Contestant, Plan, Suite, by_cluster, changed, some
+from eval.compare.results import BARE, GUARD, RETRAINED, Subject
 from eval.options import question_files
 from guard.errors import ConfigError
 

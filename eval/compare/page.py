@@ -14,11 +14,11 @@ from markupsafe import Markup
 
 from eval.compare import advice as advising
 from eval.compare.advice import FLATTERING, advice
-from eval.compare.cells import BARE, DASH, RETRAINED, scored
+from eval.compare.cells import DASH, scored
 from eval.compare.heat import heat
 from eval.compare.meaning import MEANINGS
 from eval.compare.plots import AXES, Axis, draw, points, svg
-from eval.compare.results import Results
+from eval.compare.results import BARE, RETRAINED, Results
 from eval.compare.tables import (
     Table,
     answers_table,

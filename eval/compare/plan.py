@@ -11,7 +11,7 @@ from pathlib import Path
 from eval import world
 from eval.attacks.attack import Attack, Knowledge, Probe
 from eval.attacks.registry import ATTACKS
-from eval.compare.results import Subject
+from eval.compare.results import BARE, GUARD, RETRAINED, Subject
 from eval.policies import ACTIONS, write_policies
 from eval.systems import demo_dir
 from eval.tasks.archive import archive_item, archive_items
@@ -21,7 +21,6 @@ from eval.unlearn.checkpoint import RECORD
 from eval.world.archive import WORLD_SEED
 from guard.errors import ConfigError
 
-BARE, RETRAINED, GUARD = "bare", "retrained", "guard"
 Splits = Mapping[str, Sequence[Item]]
 
 

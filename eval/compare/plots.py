@@ -15,8 +15,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 
-from eval.compare.cells import RETRAINED, scored
-from eval.compare.results import Results, Subject
+from eval.compare.cells import scored
+from eval.compare.results import RETRAINED, Results, Subject
 from eval.compare.tables import ordered
 from eval.metrics.estimate import Estimate
 

@@ -13,6 +13,9 @@ from eval.report import write_atomically
 from guard.errors import ConfigError
 
 Kind = Literal["bare", "retrained", "guard", "weights"]
+# Whom others are held against, the default guard, and the record that stands beside a system's attacks: the worst of
+# them, with its name for a family.
+BARE, RETRAINED, GUARD, WORST = "bare", "retrained", "guard", "worst"
 # A proxy does not defend weights: what is measured through the endpoint and what needs the weights stay apart.
 Claim = Literal["system", "weights"]
 

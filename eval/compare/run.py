@@ -21,8 +21,8 @@ from eval.compare.ask import ask, questions
 from eval.compare.attacked import leaks, tried
 from eval.compare.flags import flag_figures
 from eval.compare.likely import likely_figures, seed_spread
-from eval.compare.plan import BARE, Plan
-from eval.compare.results import Example, Figure, Leak, Results
+from eval.compare.plan import Plan
+from eval.compare.results import BARE, Example, Figure, Leak, Results
 from eval.compare.scores import Likelihood, keep, kept, likelihoods
 from eval.compare.told import RECALL, answer_figures
 from eval.compare.verdict import verdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from eval.compare.cells import BARE, NOT_MEASURED, RETRAINED, WORST, Cell, cell, dash, estimated, find, highest, scored
-from eval.compare.results import Leak, Results, Subject
+from eval.compare.cells import NOT_MEASURED, Cell, cell, dash, estimated, find, highest, scored
+from eval.compare.results import BARE, RETRAINED, WORST, Leak, Results, Subject
 
 KINDS = ("bare", "retrained", "guard", "weights")
 KEPT = ("retain", "neighbour", "world")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.answers import Answer, AnswerStore
-from eval.compare.plan import BARE, RETRAINED, Plan
-from eval.compare.results import Figure
+from eval.compare.plan import Plan
+from eval.compare.results import BARE, RETRAINED, Figure
 from eval.metrics.answered import answered
 from eval.metrics.apart import Shown, apart
 from eval.metrics.bootstrap import cluster_bootstrap, paired_difference

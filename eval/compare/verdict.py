@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from eval.compare.attacked import WORST
-from eval.compare.plan import BARE, GUARD, RETRAINED
-from eval.compare.results import Results, Subject
+from eval.compare.results import BARE, GUARD, RETRAINED, WORST, Results, Subject
 from eval.compare.told import RECALL
 from eval.metrics.estimate import Estimate
 from eval.verdict import interval

@@ -8,10 +8,10 @@ import pytest
 from eval.answers import Answer, AnswerStore
 from eval.asking import written
 from eval.attacks.attack import Knowledge, Probe
-from eval.compare.attacked import LEAST, WORST, leaks, tried
+from eval.compare.attacked import LEAST, leaks, tried
 from eval.compare.likely import likely_figures, seed_spread
 from eval.compare.plan import Contestant, Plan, Suite
-from eval.compare.results import Subject
+from eval.compare.results import WORST, Subject
 from eval.compare.scores import Likelihood, Measured, keep, kept
 from eval.compare.told import answer_figures
 from eval.tasks.questions import Item

@@ -68,7 +68,7 @@ def test_a_model_of_ones_own_is_compared_on_its_own_questions(tmp_path):
         *(("bare", "org/big"), ("retrained", "never-1"), ("retrained-2", "never-2"), ("guard", "org/big")),
     ]
     assert plan.of("guard").policy == policy
-    assert plan.splits["forget"][0].perturbed == ("Bo Lind did.",)
+    assert plan.splits["forget"][0].perturbed == ("Bo Lind wrote Dust.",)
     assert not plan.suite.weights
     assert any(probe is not None for probe in plan.probes["paraphrase"])
     with pytest.raises(ConfigError, match="--retrained-model"):

@@ -28,8 +28,14 @@ def policy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One state folder for all servers, so that the classifier is fitted once."""
-    return tmp_path_factory.mktemp("state")
+    """One state folder for all servers, so that the classifier is fitted once, and one secret in every run of the tests.
+
+    The secret decides what a corrupted prompt is taken for, and one guess in a dozen is the truth.
+    """
+    folder = tmp_path_factory.mktemp("state")
+    (folder / "secret").touch(mode=0o600)
+    (folder / "secret").write_bytes(bytes(range(32)))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def policy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One state folder for all servers, so that the classifier is fitted once, and one secret in every run of the tests.
+    """One state folder for all servers, so that the classifier is fitted once, and the same secret in every run.
 
     The secret decides what a corrupted prompt is taken for, and one guess in a dozen is the truth.
     """

@@ -54,17 +54,19 @@ def divided(asked: int) -> tuple[list[Item], list[Item]]:
 
 
 def suffixes(surrogates: Mapping[str, Path], items: Sequence[Item], file: Path, search: Search) -> dict[str, Suffix]:
-    """One suffix a surrogate, read from `file` where they were found before."""
-    asked = json.loads(json.dumps([asdict(search), [item.question for item in items], sorted(surrogates)]))
-    if file.exists() and (known := json.loads(file.read_text()))["search"] == asked:
-        return {name: Suffix(**one) for name, one in known["found"].items()}
-    found = {}
+    """One suffix a surrogate; those found before are read from `file`, where it is of the same search."""
+    asked = json.loads(json.dumps([asdict(search), [item.question for item in items]]))
+    known = json.loads(file.read_text()) if file.exists() else {}
+    found = {name: Suffix(**one) for name, one in known["found"].items()} if known.get("search") == asked else {}
     for name, folder in surrogates.items():
+        if name in found:
+            continue
         typer.echo(f"searching a suffix on {name}", err=True)
         model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
         found[name] = find_suffix(model.float().eval(), tokenizer, [(i.question, i.answer) for i in items], search)
-    write_atomically(file, json.dumps({"search": asked, "found": {k: asdict(v) for k, v in found.items()}}).encode())
-    return found
+        kept = {"search": asked, "found": {name: asdict(suffix) for name, suffix in found.items()}}
+        write_atomically(file, json.dumps(kept).encode())
+    return {name: found[name] for name in surrogates}
 
 
 def behind(items: Sequence[Item], suffix: str) -> list[Item]:

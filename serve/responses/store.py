@@ -41,9 +41,9 @@ class ResponseStore:
     ) -> None:
         """`size` in bytes, of all responses and turns together; `secret` keys what stands for callers."""
 
-        def weight(kept: Kept) -> float:
+        def weight(kept: Kept) -> int:
             # One that is small takes up its place in the number.
-            return max(size / most, len(kept.response) + sum(len(turn.text.encode()) for turn in kept.turns))
+            return max(size // most, len(kept.response) + sum(len(turn.text.encode()) for turn in kept.turns))
 
         self._secret = secret
         self._kept: TTLCache[tuple[str, str], Kept] = TTLCache(size, seconds, timer, weight)

@@ -34,6 +34,7 @@ from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
 from serve.dialects.completions import CompletionsDialect
 from serve.dialects.messages import MessagesDialect
+from serve.dialects.responses import ResponsesDialect
 from serve.judge import opened
 from serve.keys.keyed import Keyed, Keyring
 from serve.keys.store import keys_file
@@ -43,6 +44,8 @@ from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
 from serve.ready import Readiness
 from serve.recorded import Recorded
+from serve.responses.routes import Retrieving
+from serve.responses.store import ResponseStore
 from serve.settings import Settings
 from serve.upstream import ReverseProxy, Upstream
 
@@ -123,19 +126,22 @@ async def make_app(
     """
     facts = await examine(upstream, settings.served_name, settings.models_beside)
     names = (facts.name, *settings.adapter_models)
-    guards = {path: await _guard(settings, made, facts, names, upstream, stack) for path, made in parts.items()}
-    front: ASGIApp = next(iter(guards.values()))
     secret = load_secret()
+    store = ResponseStore(secret)
+    guards = {path: await _guard(settings, made, facts, names, upstream, stack, store) for path, made in parts.items()}
+    front: ASGIApp = next(iter(guards.values()))
     audit = AuditLog(audit_folder(), secret)
     stack.callback(audit.close)
     if settings.arms is not None:
         chat = _chat(next(iter(parts.values())), facts, names)
 
         def fronting(app: ASGIApp, planner: Planner) -> Guard:
-            return _fronted(settings, app, planner, chat)
+            return _fronted(settings, app, planner, [chat])
 
         by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
         front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
+    else:
+        front = Retrieving(front, store)
     for made in parts.values():
         metrics.know(topic.name for topic in made.policy.topics)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
@@ -149,7 +155,13 @@ async def make_app(
 
 
 async def _guard(
-    settings: Settings, parts: Parts, facts: Facts, names: Sequence[str], upstream: Upstream, stack: AsyncExitStack
+    settings: Settings,
+    parts: Parts,
+    facts: Facts,
+    names: Sequence[str],
+    upstream: Upstream,
+    stack: AsyncExitStack,
+    store: ResponseStore,
 ) -> Guard:
     if parts.corrupter is not None:
         for name in names:
@@ -163,25 +175,28 @@ async def _guard(
         exemplars=parts.exemplars,
         readers=(*parts.readers, *([judge] if judge else ())),
     )
-    return _fronted(settings, ReverseProxy(upstream), planner, _chat(parts, facts, names), parts.version)
+    dialects = _dialects(settings, _chat(parts, facts, names), store)
+    return _fronted(settings, ReverseProxy(upstream), planner, dialects, parts.version)
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
     return ChatDialect(tuple(names), facts.context, parts.text, facts.shape)
 
 
-def _dialects(settings: Settings, chat: ChatDialect) -> list[Dialect]:
+def _dialects(settings: Settings, chat: ChatDialect, store: ResponseStore) -> list[Dialect]:
     """All wire formats; arms are told apart by chats alone."""
-    return [chat] if settings.arms is not None else [chat, MessagesDialect(chat), CompletionsDialect(chat)]
+    if settings.arms is not None:
+        return [chat]
+    return [chat, MessagesDialect(chat), CompletionsDialect(chat), ResponsesDialect(chat, store)]
 
 
 def _fronted(
-    settings: Settings, app: ASGIApp, planner: Planner, chat: ChatDialect, version: str | None = None
+    settings: Settings, app: ASGIApp, planner: Planner, dialects: Sequence[Dialect], version: str | None = None
 ) -> Guard:
     return Guard(
         app,
         planner=planner,
-        dialects=_dialects(settings, chat),
+        dialects=dialects,
         max_body=settings.max_body,
         plan_timeout=settings.plan_timeout,
         policy=version,

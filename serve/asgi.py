@@ -20,6 +20,7 @@ from serve.record import Asked, Record, record_of
 from serve.release import Releasing
 from serve.replies import send_body, send_error, send_stream
 from serve.rewrite import Rewriting
+from serve.roles import check_fields
 from serve.translate import Translated
 
 _COMPLETIONS = "/v1/completions"
@@ -78,6 +79,7 @@ class Guard:
             raise RequestError(405, f"{dialect.path} takes POST", code="method_not_allowed")
         body = await self._read(scope, receive)
         request = await asyncio.to_thread(dialect.read, body)
+        check_fields(scope, request.reserved)
         record = record_of(scope)
         record.policy, record.conversation, record.stream = self._policy, request.conversation, request.stream
         plan = await self._plan(request.conversation, record)

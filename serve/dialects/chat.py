@@ -8,19 +8,24 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from guard.errors import RequestError
-from guard.types import Conversation, Message, Output
+from guard.types import Conversation, Output
 from serve.dialects.base import Translator
 from serve.dialects.chat_answer import ChatShape, ChatWriter, Said, refuse_events, refuse_whole
 from serve.dialects.chat_gate import ChatGate
 from serve.dialects.chat_schema import ChatBody, parse
+from serve.dialects.chat_turns import conversation_of, read_turns, upstream_turns
 from serve.model_text import ModelText
 from serve.replies import dump, error_body
 from serve.strict_json import load_object
 
-# Sampling means the same on both of vLLM's routes; `user` and `metadata` are the caller's own notes and stay here.
+# These mean the same on both of vLLM's routes; `user` and `metadata` are the caller's own notes and stay here.
 _SAMPLING = (
     "temperature", "top_p", "top_k", "min_p", "n", "stream", "stream_options", "stop", "seed",
-    "frequency_penalty", "presence_penalty",
+    "frequency_penalty", "presence_penalty", "response_format", "structured_outputs",
+)  # fmt: skip
+# These only its chats know.
+_CHATTING = (
+    "tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "include_reasoning", "logprobs", "top_logprobs",
 )  # fmt: skip
 _STREAMING = frozenset(("stream", "stream_options"))
 CHAT = "/v1/chat/completions"
@@ -80,16 +85,24 @@ class ChatRequest:
         self.model = body.model
         self.stream = bool(body.stream)
         self.n = body.n or 1
-        # "developer" is OpenAI's newer word for "system"; templates know the older.
-        roles = {"developer": "system"}
-        self.conversation = Conversation(
-            tuple(Message(roles.get(turn.role, turn.role), turn.content) for turn in body.messages)
-        )
+        said = read_turns(body)
+        self.conversation = conversation_of(said, body)
+        self._params = tuple(param for _, param in said)
 
     @property
     def params(self) -> tuple[str, ...]:
         """What the caller calls the text of each message."""
-        return tuple(f"messages[{index}].content" for index in range(len(self.conversation.messages)))
+        return self._params
+
+    @property
+    def reserved(self) -> tuple[str, ...]:
+        """See `serve.dialects.base.Request`."""
+        return tuple(name for name in ("logprobs", "top_logprobs") if getattr(self._body, name))
+
+    @property
+    def logprobs(self) -> bool:
+        """Whether the answer tells how likely its tokens were."""
+        return bool(self._body.logprobs)
 
     def translator(self) -> Translator | None:
         """See `serve.dialects.base.Request`: the form is the caller's already."""
@@ -102,14 +115,17 @@ class ChatRequest:
         return body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
 
     def _sampling(self) -> dict[str, Any]:
-        given = self._body.model_dump(include=set(_SAMPLING), exclude_none=True)
-        return {"model": self._body.model} | {name: given[name] for name in _SAMPLING if name in given}
+        return {"model": self._body.model} | self._given(_SAMPLING)
+
+    def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """The fields of these names that were given, under their own names all through."""
+        dumped = self._body.model_dump(include=set(names), exclude_unset=True, by_alias=True)
+        return {name: dumped[name] for name in names if dumped.get(name) is not None}
 
     def clean_body(self) -> bytes:
         """The same request, written anew from what was understood."""
-        messages = [{"role": message.role, "content": message.text} for message in self.conversation.messages]
         limit = {} if self.max_tokens is None else {"max_tokens": self.max_tokens}
-        return dump(self._sampling() | limit | {"messages": messages})
+        return dump(self._sampling() | self._given(_CHATTING) | limit | {"messages": upstream_turns(self._body)})
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """See `serve.dialects.base.Request`."""
@@ -127,7 +143,11 @@ class ChatRequest:
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
         """See `serve.dialects.base.Request`."""
-        return dump({**self._sampling(), "max_tokens": self._limit(tokens), **prompt})
+        return dump({**self._sampling(), **self._scored(), "max_tokens": self._limit(tokens), **prompt})
+
+    def _scored(self) -> dict[str, Any]:
+        """What tells of log-probabilities in completions: how many alternatives of each token."""
+        return {"logprobs": self._body.top_logprobs or 0} if self.logprobs else {}
 
     @property
     def drawn(self) -> bool:

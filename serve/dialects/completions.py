@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from guard.errors import RequestError
 from guard.types import Conversation, Message
 from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.chat_turns import Said, constraints
 from serve.dialects.completions_answer import CompletionsTranslator
 from serve.dialects.completions_schema import CompletionBody, parse
 from serve.strict_json import load_object
@@ -40,12 +41,9 @@ class CompletionRequest(ChatRequest):
 
     def __init__(self, body: CompletionBody, dialect: ChatDialect) -> None:
         super().__init__(body.as_chat(), dialect)
-        self.conversation = Conversation((Message("user", body.prompt),), raw=True)
-
-    @property
-    def params(self) -> tuple[str, ...]:
-        """What the caller calls the text of each message."""
-        return (self.prompt_param,)
+        said = [Said(Message("user", body.prompt), self.prompt_param), *constraints(body)]
+        self.conversation = Conversation(tuple(message for message, _ in said), raw=True)
+        self._params = tuple(param for _, param in said)
 
     def clean_body(self) -> bytes:
         """See `serve.dialects.base.Request`."""

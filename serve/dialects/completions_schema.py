@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from serve.dialects.chat_schema import ChatBody, Sampled
 from serve.dialects.fields import checked
 
 # Known to OpenAI or vLLM; named so that a caller learns that the field, not the spelling, is the trouble.
 _LATER = frozenset((
-    "echo", "logprobs", "prompt_logprobs", "suffix", "best_of", "logit_bias", "prompt_embeds", "repetition_penalty",
-    "use_beam_search", "length_penalty", "stop_token_ids", "min_tokens", "ignore_eos", "bad_words", "response_format",
-    "structured_outputs", "add_special_tokens", "skip_special_tokens", "spaces_between_special_tokens",
+    "echo", "prompt_logprobs", "suffix", "best_of", "logit_bias", "prompt_embeds", "repetition_penalty",
+    "use_beam_search", "length_penalty", "stop_token_ids", "min_tokens", "ignore_eos", "bad_words",
+    "add_special_tokens", "skip_special_tokens", "spaces_between_special_tokens",
     "include_stop_str_in_output", "truncate_prompt_tokens", "return_tokens_as_token_ids", "return_token_ids",
 ))  # fmt: skip
 # What both OpenAI and vLLM write where no limit is given.
@@ -39,12 +39,22 @@ class CompletionBody(Sampled):
     """A completion request."""
 
     prompt: Annotated[str, Field(min_length=1), BeforeValidator(_one_prompt)]
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+
+    @model_validator(mode="after")
+    def _likelihoods_fit_together(self) -> Self:
+        if self.logprobs is not None and self.stream:
+            raise ValueError("`logprobs` are told of whole answers only; leave out `stream`")
+        return self
 
     def as_chat(self) -> ChatBody:
         """The same request, with the prompt as what a user says."""
-        fields = self.model_dump(exclude={"prompt"}, exclude_none=True)
-        messages = [{"role": "user", "content": self.prompt}]
-        return ChatBody.model_validate({"max_tokens": _LIMIT} | fields | {"messages": messages})
+        dumped = self.model_dump(exclude={"prompt", "logprobs"}, exclude_unset=True, by_alias=True)
+        fields: dict[str, Any] = {"max_tokens": _LIMIT}
+        fields |= {name: value for name, value in dumped.items() if value is not None}
+        if self.logprobs is not None:
+            fields |= {"logprobs": True, "top_logprobs": self.logprobs}
+        return ChatBody.model_validate(fields | {"messages": [{"role": "user", "content": self.prompt}]})
 
 
 def parse(fields: dict[str, Any]) -> CompletionBody:

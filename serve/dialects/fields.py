@@ -38,12 +38,14 @@ def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    roles = ("system", "developer", "user", "assistant")
+    roles = ("system", "developer", "user", "assistant", "tool")
     return "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}"
         # A message's role stands in the path as the tag of its kind; no field is called so.
         for index, part in enumerate(loc)
         if not (index == 2 and loc[0] == "messages" and part in roles)
+        # Nor is the kind of a choice that was not met.
+        and not (index == 1 and loc[0] == "tool_choice")
     ).lstrip(".")
 
 

@@ -37,13 +37,9 @@ class MessagesRequest(ChatRequest):
 
     def __init__(self, body: MessagesBody, dialect: ChatDialect) -> None:
         super().__init__(body.as_chat(), dialect)
-        self._system = ("system",) if body.system else ()
-
-    @property
-    def params(self) -> tuple[str, ...]:
-        """What the caller calls the text of each message."""
-        turns = len(self.conversation.messages) - len(self._system)
-        return (*self._system, *(f"messages[{index}].content" for index in range(turns)))
+        system = ("system",) if body.system else ()
+        turns = len(self.conversation.messages) - len(system)
+        self._params = (*system, *(f"messages[{index}].content" for index in range(turns)))
 
     def translator(self) -> MessagesTranslator:
         """See `serve.dialects.base.Request`."""

@@ -14,6 +14,7 @@ from serve.dialects.chat_answer import ChatShape, ChatWriter, Said, refuse_event
 from serve.dialects.chat_gate import ChatGate
 from serve.dialects.chat_schema import ChatBody, parse
 from serve.dialects.chat_turns import conversation_of, read_turns, upstream_turns
+from serve.dialects.likelihoods import as_chat
 from serve.model_text import ModelText
 from serve.replies import dump, error_body
 from serve.strict_json import load_object
@@ -174,7 +175,12 @@ class ChatRequest:
             self.n,
             tells_usage=self.tells_usage,
             prompt_tokens=self.own_tokens,
+            scores=self.scores,
         )
+
+    def scores(self, told: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What a completion tells of log-probabilities, in the caller's form."""
+        return as_chat(told, self._body.top_logprobs or 0)
 
     @cached_property
     def own_tokens(self) -> int:

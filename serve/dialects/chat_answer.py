@@ -6,6 +6,7 @@ import copy
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -73,10 +74,23 @@ class Said(NamedTuple):
 
 
 class ChatWriter:
-    """Rewrites one text completion (whole or streamed) as a chat completion, on a prompt of `prompt_tokens`."""
+    """Rewrites one text completion (whole or streamed) as a chat completion, on a prompt of `prompt_tokens`.
 
-    def __init__(self, shape: ChatShape, model: str, n: int, *, tells_usage: bool, prompt_tokens: int) -> None:
+    `scores` puts what is told of log-probabilities in the caller's form.
+    """
+
+    def __init__(
+        self,
+        shape: ChatShape,
+        model: str,
+        n: int,
+        *,
+        tells_usage: bool,
+        prompt_tokens: int,
+        scores: Callable[[Json | None], Json | None] = lambda told: told,
+    ) -> None:
         self._shape = shape
+        self._scores = scores
         self._prompt_tokens = prompt_tokens
         self._last = shape.last if tells_usage else shape.end
         self.n = n
@@ -96,6 +110,7 @@ class ChatWriter:
         for choice in choices:
             filled = copy.deepcopy(sample)
             filled["message"]["content"] = choice["text"]
+            filled["logprobs"] = self._scores(choice.get("logprobs"))
             made["choices"].append(ended(filled, choice))
         made["usage"] = self.told(made["usage"], usage)
         return dump(made)
@@ -126,6 +141,8 @@ class ChatWriter:
         own = self._prompt_tokens
         told = usage | {"prompt_tokens": own, "total_tokens": own + int(usage.get("completion_tokens") or 0)}
         told.pop("prompt_tokens_details", None)  # cached tokens would be another prompt's
+        if sample.get("completion_tokens_details"):
+            told["completion_tokens_details"] = {"reasoning_tokens": 0}  # as where nothing was thought
         return {name: told.get(name) for name in sample}
 
     def _text(self, sample: Json, choice: Json) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from guard.errors import RequestError
 from guard.types import Conversation, Message
@@ -50,6 +51,10 @@ class CompletionRequest(ChatRequest):
         # The model server's own error would speak of the prompt, which looks as if another was sent.
         self.has_room(self.own_tokens)
         return self.changed_body({"prompt": self.conversation.messages[0].text}, self.own_tokens)
+
+    def scores(self, told: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What a completion tells of log-probabilities: it is in the caller's form."""
+        return told
 
     def translator(self) -> CompletionsTranslator:
         """See `serve.dialects.base.Request`."""

@@ -167,7 +167,7 @@ async def _guard(
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
-    return ChatDialect(tuple(names), facts.context, parts.text, facts.shape)
+    return ChatDialect(tuple(names), facts.context, parts.text, facts.shape, untooled=facts.untooled)
 
 
 def _dialects(settings: Settings, chat: ChatDialect) -> list[Dialect]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -35,13 +35,18 @@ Made = TypeVar("Made", bound="ChatRequest")
 
 @dataclass(frozen=True)
 class ChatDialect:
-    """Reads chat requests for the served models; `context` is their length in tokens, None if not known."""
+    """Reads chat requests for the served models; `context` is their length in tokens, None if not known.
+
+    `untooled` says why tools cannot be chosen in one way or another: told to all, since a flagged prompt goes to the
+    model server's completions, which would answer.
+    """
 
     models: tuple[str, ...]
     context: int | None
     text: ModelText
     shape: ChatShape
     path: str = CHAT
+    untooled: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def upstream(self) -> str:
@@ -60,6 +65,8 @@ class ChatDialect:
         """
         if request.model not in self.models:
             raise RequestError(404, f"there is no model {request.model!r} here", code="model_not_found", param="model")
+        if (choice := request.tool_choice) in self.untooled:
+            raise RequestError(400, self.untooled[choice], code="tools_not_served", param="tool_choice")
         limit = request.max_tokens
         if limit is not None and self.context is not None and limit > self.context:
             told = f"`max_tokens` is {limit}; the model's whole context is {self.context} tokens"
@@ -99,6 +106,12 @@ class ChatRequest:
     def reserved(self) -> tuple[str, ...]:
         """See `serve.dialects.base.Request`."""
         return tuple(name for name in ("logprobs", "top_logprobs") if getattr(self._body, name))
+
+    @property
+    def tool_choice(self) -> str:
+        """How tools may be chosen: none, auto, or required, which a named one is too."""
+        choice = self._body.tool_choice or ("auto" if self._body.tools else "none")
+        return choice if isinstance(choice, str) else "required"
 
     @property
     def logprobs(self) -> bool:

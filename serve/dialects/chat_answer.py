@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from guard.errors import EngineError
+from serve.dialects.chat_parts import CONTENT, THOUGHTS
 from serve.replies import dump
 from serve.sse import encode
 
@@ -46,7 +47,18 @@ class ChatShape:
                 f"the model server's chat answers are not of vLLM's form (no {', '.join(missing)} among the samples); "
                 "Lethe is made for vLLM 0.32"
             )
-        return cls(**{kind: samples[0] for kind, samples in found.items()})
+        return cls(**{kind: _silent(samples[0]) for kind, samples in found.items()})
+
+
+def _silent(sample: Json) -> Json:
+    """The sample as one whose model did not think, whatever a reasoning parser made of what it wrote."""
+    made = copy.deepcopy(sample)
+    for choice in made.get("choices", ()):
+        if "message" in choice:
+            choice["message"] |= {field: None for field in THOUGHTS if field in choice["message"]}
+        else:
+            choice["delta"] = {name: value for name, value in choice["delta"].items() if name not in THOUGHTS}
+    return made
 
 
 def _sorted_out(whole: Json, events: list[Json], plain: list[Json]) -> dict[str, list[Json]]:
@@ -148,7 +160,8 @@ class ChatWriter:
     def _text(self, sample: Json, choice: Json) -> str:
         made = self._from(sample)
         made["choices"] = made["choices"][:1]
-        made["choices"][0]["delta"]["content"] = choice["text"]
+        if choice["text"] or CONTENT in made["choices"][0]["delta"]:
+            made["choices"][0]["delta"][CONTENT] = choice["text"]
         ended(made["choices"][0], choice)
         return dump(made).decode()
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from guard.errors import DetectorError, LetheError, RequestError
 from guard.types import Ask, Conversation, Corrupt, Pass, Plan, Refuse
 from serve.again import Again
+from serve.body import read_body
 from serve.dialects.base import Dialect, Request
 from serve.inner import Replay, at, encode_embeds
 from serve.record import Asked, Record, record_of
@@ -77,7 +78,7 @@ class Guard:
     async def _http(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RequestError(405, f"{dialect.path} takes POST", code="method_not_allowed")
-        body = await self._read(scope, receive)
+        body = await read_body(scope, receive, self._max_body)
         request = await asyncio.to_thread(dialect.read, body)
         check_fields(scope, request.reserved)
         record = record_of(scope)
@@ -112,23 +113,6 @@ class Guard:
     def _not_served(self, scope: Scope) -> RequestError:
         told = f"{scope['method']} {scope['path']} is not served; what generates here is {', '.join(self._dialects)}"
         return RequestError(403, told, code="route_not_served")
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        headers = dict(scope["headers"])
-        if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
-            raise RequestError(415, "the content type must be application/json", code="content_type")
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise RequestError(415, "send the body uncompressed", code="content_encoding")
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise RequestError(400, "the body ended early", code="incomplete_body")
-            body += message.get("body", b"")
-            if len(body) > self._max_body:
-                raise RequestError(413, f"the body is larger than {self._max_body} bytes", code="body_too_large")
-            if not message.get("more_body", False):
-                return bytes(body)
 
     async def _plan(self, conversation: Conversation, record: Record) -> Plan:
         record.begun = perf_counter()

@@ -30,6 +30,7 @@ from serve.app import ModelCard, build_app
 from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
 from serve.audit.log import AuditLog, audit_folder
+from serve.counting import Counting
 from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
 from serve.dialects.completions import CompletionsDialect
@@ -44,6 +45,7 @@ from serve.prove import Facts, examine, prove_embeds
 from serve.ready import Readiness
 from serve.recorded import Recorded
 from serve.settings import Settings
+from serve.several import Several
 from serve.upstream import ReverseProxy, Upstream
 
 
@@ -128,14 +130,16 @@ async def make_app(
     secret = load_secret()
     audit = AuditLog(audit_folder(), secret)
     stack.callback(audit.close)
+    chat = _chat(next(iter(parts.values())), facts, names)
     if settings.arms is not None:
-        chat = _chat(next(iter(parts.values())), facts, names)
 
         def fronting(app: ASGIApp, planner: Planner) -> Guard:
             return _fronted(settings, app, planner, chat)
 
         by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
         front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
+    else:
+        front = Several(Counting(front, MessagesDialect(chat), max_body=settings.max_body), max_body=settings.max_body)
     for made in parts.values():
         metrics.know(topic.name for topic in made.policy.topics)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)

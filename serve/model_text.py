@@ -61,6 +61,13 @@ class ModelText:
             raise RequestError(400, message, code="invalid_messages", param="messages") from error
         return list(self._backend.encode(str(text), add_special_tokens=False).ids)
 
+    def text_of(self, ids: list[int]) -> str | None:
+        """The text that a model would read of a raw prompt of these tokens; None where a text has others."""
+        added = self._backend.encode("", add_special_tokens=True).ids
+        own = ids[len(added) :] if ids[: len(added)] == added else ids
+        text = self._backend.decode(own, skip_special_tokens=False)
+        return text if self._backend.encode(text, add_special_tokens=True).ids == ids else None
+
     def pieces(self, text: str) -> list[str]:
         """`text` cut where its tokens end; a piece may be empty where a character spans several tokens."""
         if not text:

@@ -28,7 +28,12 @@ class CompletionsDialect:
 
     def read(self, body: bytes) -> CompletionRequest:
         """See `serve.dialects.base.Dialect`."""
-        return self.chat.checked(CompletionRequest(parse(load_object(body)), self.chat))
+        parsed = parse(load_object(body))
+        prompt = parsed.prompt if isinstance(parsed.prompt, str) else self.chat.text.text_of(parsed.prompt)
+        if prompt is None:
+            told = "`prompt` holds token ids that are not those of their text; send the text"
+            raise RequestError(400, told, code="invalid_value", param="prompt")
+        return self.chat.checked(CompletionRequest(parsed, prompt, self.chat))
 
     def error(self, error: RequestError) -> bytes:
         """See `serve.dialects.base.Dialect`."""
@@ -40,9 +45,9 @@ class CompletionRequest(ChatRequest):
 
     prompt_param = "prompt"
 
-    def __init__(self, body: CompletionBody, dialect: ChatDialect) -> None:
-        super().__init__(body.as_chat(), dialect)
-        said = [Said(Message("user", body.prompt), self.prompt_param), *constraints(body)]
+    def __init__(self, body: CompletionBody, prompt: str, dialect: ChatDialect) -> None:
+        super().__init__(body.as_chat(prompt), dialect)
+        said = [Said(Message("user", prompt), self.prompt_param), *constraints(body)]
         self.conversation = Conversation(tuple(message for message, _ in said), raw=True)
         self._params = tuple(param for _, param in said)
 

@@ -44,8 +44,8 @@ def _path(loc: tuple[int | str, ...]) -> str:
         # A message's role stands in the path as the tag of its kind; no field is called so.
         for index, part in enumerate(loc)
         if not (index == 2 and loc[0] == "messages" and part in roles)
-        # Nor is the kind of a choice that was not met.
-        and not (index == 1 and loc[0] == "tool_choice")
+        # Nor is the kind of a value that was not met.
+        and not (index == 1 and loc[0] in ("tool_choice", "prompt"))
     ).lstrip(".")
 
 

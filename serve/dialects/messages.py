@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from guard.errors import RequestError
 from serve.dialects.chat import ChatDialect, ChatRequest
 from serve.dialects.messages_answer import MessagesTranslator, error_told
-from serve.dialects.messages_schema import MessagesBody, parse
+from serve.dialects.messages_schema import CountBody, MessagesBody, parse
 from serve.strict_json import load_object
 
 
@@ -26,6 +26,14 @@ class MessagesDialect:
     def read(self, body: bytes) -> MessagesRequest:
         """See `serve.dialects.base.Dialect`."""
         return self.chat.checked(MessagesRequest(parse(load_object(body)), self.chat))
+
+    def read_counted(self, body: bytes) -> MessagesRequest:
+        """Parse and check the body of a request whose tokens are to be counted: nothing is to be written.
+
+        Raises:
+            RequestError: what the caller must change.
+        """
+        return self.chat.checked(MessagesRequest(parse(load_object(body), CountBody), self.chat))
 
     def error(self, error: RequestError) -> bytes:
         """See `serve.dialects.base.Dialect`."""

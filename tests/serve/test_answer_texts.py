@@ -159,7 +159,7 @@ async def test_a_replacement_takes_the_place_of_thoughts_and_calls(dialect: Chat
 
 @pytest.mark.parametrize("wrong", [
     {"function": {"name": "x", "arguments": {"told": 1}}}, {"function": {"name": "x", "arguments": "", "more": "told"}},
-    {"function": {"name": "x", "arguments": ""}, "more": "told"}, {"custom": {"input": "told"}, "type": "custom"}, "told",
+    {"function": {"name": "x", "arguments": ""}, "more": "told"}, {"custom": {"input": "told"}, "type": "custom"},
 ])  # fmt: skip
 async def test_a_call_of_another_form_is_not_served(dialect: ChatDialect, wrong: Any) -> None:
     body = whole("", tool_calls=[wrong])

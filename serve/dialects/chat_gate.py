@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from guard.errors import EngineError
 from guard.types import Output
 from serve.dialects.chat_answer import ChatWriter, Json, Said, ended, spoken
+from serve.dialects.chat_asked import Asked
 from serve.dialects.chat_choice import Choice, Taken
 from serve.dialects.chat_form import read, read_texts
 from serve.dialects.chat_parts import CONTENT, Part, deltas, parts_of, put
 from serve.replies import dump
 
 _DONE = "[DONE]"
-
-
-class Asked(Protocol):
-    """The request that is answered, as far as a gate needs it."""
-
-    @property
-    def n(self) -> int:
-        """How many choices were asked for."""
-        ...
-
-    @property
-    def tells_usage(self) -> bool:
-        """Whether a stream is to end with its usage."""
-        ...
-
-    @property
-    def logprobs(self) -> bool:
-        """Whether the answer tells how likely its tokens were."""
-        ...
-
-    def writer(self) -> ChatWriter:
-        """A fresh writer of answers."""
-        ...
-
-    def said(self, text: str) -> Said:
-        """`text` within the caller's limits, as if the model had said it."""
-        ...
-
-    def written(self, text: str, finish: str, stop: str | None) -> Said:
-        """`text` as the model server wrote it, and why it ended there."""
-        ...
-
-    def usage(self, tokens: int) -> Json:
-        """The usage of an answer of so many tokens in all."""
-        ...
 
 
 class ChatGate:

@@ -63,7 +63,7 @@ def put(message: Json, parts: Iterable[Part], *, cut: bool) -> None:
     if calls:
         message["tool_calls"] = calls
     # Where tools were called nothing need be said.
-    silent = message[CONTENT] is None and bool(calls or any(message.get(field) for field in THOUGHTS))
+    silent = message.get(CONTENT) is None and bool(calls or any(message.get(field) for field in THOUGHTS))
     message[CONTENT] = texts.get((CONTENT, 0), None if silent else "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from guard.followup import stands_alone
 from guard.types import Conversation, Message, Span
@@ -72,6 +73,12 @@ def earlier_turns(conversation: Conversation) -> tuple[tuple[int, ...], ...]:
         if turns:
             turns[-1].append(i)
     return tuple(map(tuple, turns))
+
+
+def chat_of(conversation: Conversation) -> list[dict[str, Any]]:
+    """The turns, as a chat template gets them."""
+    turns = (message for message in conversation.messages if not message.aside)
+    return [{"role": message.role, "content": message.text, **message.more} for message in turns]
 
 
 def asked_now(conversation: Conversation) -> str:

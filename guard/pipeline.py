@@ -111,7 +111,8 @@ class Pipeline:
             if not shown:
                 return Refuse(text), "refuse"
             request = replace(request, shown=shown)
-        return self._change(request, decision, self._output(request, decision)), _kinds(decision)
+        plan = self._change(request, decision, self._output(request, decision))
+        return plan, "refuse" if isinstance(plan, Refuse) else _kinds(decision)
 
     def _since(self, conversation: Conversation, detector: Detector) -> Conversation | None:
         """Without what was said of a topic before the turn that the question leans on, if it is clean then.
@@ -140,7 +141,9 @@ class Pipeline:
             targets = tuple((moved(found, len(asked.messages) - before), action) for found, action in targets)
         if not targets:
             return Ask(asked, request.refusal, output)
-        if self._corrupter is None:
+        # Of what is said aside (tools, calls) nobody knows which tokens the template makes of it.
+        aside = any(asked.messages[span.message].aside for found, _ in targets for span in found.spans)
+        if self._corrupter is None or aside:
             return Refuse(request.refusal)
         return Corrupt(self._corrupter.corrupt(asked, targets), request.refusal, output)
 

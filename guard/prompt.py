@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
+from guard.conversation import chat_of
 from guard.errors import EngineError, RequestError
-from guard.types import Conversation, Message
+from guard.types import Conversation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -71,9 +72,8 @@ class Renderer:
             RequestError: the template refuses this order of turns.
             EngineError: the template moves or rewrites messages in a way that cannot be followed.
         """
-        messages = conversation.messages
-        text = messages[0].text if conversation.raw else self._template(messages)
-        places = [(0, len(text), 0, 0)] if conversation.raw else self._places(text, messages)
+        text = conversation.messages[0].text if conversation.raw else self._template(conversation)
+        places = [(0, len(text), 0, 0)] if conversation.raw else self._places(text, conversation)
         # The tokenizer's truncation and padding state is not ours to use; and chat templates bring their own BOS.
         own = conversation.raw
         encoded = self._tokenizer(text, add_special_tokens=own, return_offsets_mapping=True, verbose=False)
@@ -82,10 +82,10 @@ class Renderer:
         tokens = [_place(number, a, b, places) for number, (a, b) in zip(ids, offsets, strict=True)]
         return Prompt(text, tuple(tokens))
 
-    def _template(self, messages: tuple[Message, ...]) -> str:
-        chat: list[dict[str, Any]] = [{"role": m.role, "content": m.text} for m in messages]
+    def _template(self, conversation: Conversation) -> str:
+        given: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, **conversation.template}
         try:
-            text = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            text = self._tokenizer.apply_chat_template(chat_of(conversation), **given)
         except TemplateError as error:
             raise RequestError(
                 400,
@@ -95,14 +95,20 @@ class Renderer:
             ) from error
         return str(text)
 
-    def _places(self, text: str, messages: tuple[Message, ...]) -> list[tuple[int, int, int, int]]:
-        """(start, end, message, offset): text[start:end] is the message's text from `offset` on."""
+    def _places(self, text: str, conversation: Conversation) -> list[tuple[int, int, int, int]]:
+        """(start, end, message, offset): text[start:end] is the message's text from `offset` on.
+
+        What is said aside has no place of its own.
+        """
+        messages = conversation.messages
+        # A template may treat a turn that says nothing, and only calls tools, as one of another kind.
+        said = [i for i, message in enumerate(messages) if message.text and not message.aside]
         # Marks that no message can hold stand in for the texts, to see where the template puts them.
         nonce = secrets.token_hex(16)
-        marked = tuple(Message(m.role, f"<{nonce}-{i}>") for i, m in enumerate(messages))
-        pieces = re.split(f"<{nonce}-(\\d+)>", self._template(marked))
+        marked = tuple(replace(m, text=f"<{nonce}-{i}>") if i in said else m for i, m in enumerate(messages))
+        pieces = re.split(f"<{nonce}-(\\d+)>", self._template(replace(conversation, messages=marked)))
         order = [int(number) for number in pieces[1::2]]
-        if sorted(order) != list(range(len(messages))):
+        if sorted(order) != said:
             raise EngineError("the model's chat template leaves out or repeats messages; use `refuse` with this model")
         places = []
         cursor = _expect(text, 0, pieces[0])

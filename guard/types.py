@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import torch
@@ -11,21 +12,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a conversation; `role` is system, user or assistant, `text` is plain text."""
+    """One turn of a conversation; `role` is system, user, assistant or tool, `text` is plain text.
+
+    `more` are further fields that the chat template gets of it. What is said in those, or in a conversation's
+    `template`, stands in messages that are `aside`: texts that are read like any other, and are no turns themselves.
+    """
 
     role: str
     text: str
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    aside: bool = False
 
 
 @dataclass(frozen=True)
 class Conversation:
     """What the model would read, oldest turn first, whatever dialect it came in.
 
-    Where it is `raw`, the text of its one message is the whole prompt, in no chat template.
+    Where it is `raw`, the text of its one message is the whole prompt, in no chat template. `template` is what a chat
+    template gets besides the turns, such as tools.
     """
 
     messages: tuple[Message, ...]
     raw: bool = False
+    template: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -93,11 +102,13 @@ class Release:
     """What of an answer may leave now; where it has `ended`, nothing that the model still writes may.
 
     Where it told of topics `again`, nothing has left yet: the model may be asked again, and `text` leaves if it is not.
+    Where it stands `instead`, the text is no part of the answer but the whole of what is said in its place.
     """
 
     text: str
     ended: bool = False
     again: frozenset[str] = frozenset()
+    instead: bool = False
 
 
 class Watch(Protocol):

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from guard.errors import DetectorError, LetheError, RequestError
 from guard.types import Ask, Conversation, Corrupt, Pass, Plan, Refuse
 from serve.again import Again
+from serve.body import read_body
 from serve.dialects.base import Dialect, Request
 from serve.dialects.errors import refuse
 from serve.inner import Replay, at, encode_embeds
@@ -21,6 +22,7 @@ from serve.record import Asked, Record, record_of
 from serve.release import Releasing
 from serve.replies import send_body, send_stream
 from serve.rewrite import Rewriting
+from serve.roles import check_fields
 from serve.translate import Translated
 
 _COMPLETIONS = "/v1/completions"
@@ -77,8 +79,9 @@ class Guard:
     async def _http(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RequestError(405, f"{dialect.path} takes POST", code="method_not_allowed")
-        body = await self._read(scope, receive)
+        body = await read_body(scope, receive, self._max_body)
         request = await asyncio.to_thread(dialect.read, body, scope)
+        check_fields(scope, request.reserved)
         record = record_of(scope)
         record.policy, record.conversation, record.stream = self._policy, request.conversation, request.stream
         plan = await self._plan(request.conversation, record)
@@ -111,23 +114,6 @@ class Guard:
     def _not_served(self, scope: Scope) -> RequestError:
         told = f"{scope['method']} {scope['path']} is not served; what generates here is {', '.join(self._dialects)}"
         return RequestError(403, told, code="route_not_served")
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        headers = dict(scope["headers"])
-        if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
-            raise RequestError(415, "the content type must be application/json", code="content_type")
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise RequestError(415, "send the body uncompressed", code="content_encoding")
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise RequestError(400, "the body ended early", code="incomplete_body")
-            body += message.get("body", b"")
-            if len(body) > self._max_body:
-                raise RequestError(413, f"the body is larger than {self._max_body} bytes", code="body_too_large")
-            if not message.get("more_body", False):
-                return bytes(body)
 
     async def _plan(self, conversation: Conversation, record: Record) -> Plan:
         record.begun = perf_counter()

@@ -30,6 +30,7 @@ from serve.app import ModelCard, build_app
 from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
 from serve.audit.log import AuditLog, audit_folder
+from serve.counting import Counting
 from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
 from serve.dialects.completions import CompletionsDialect
@@ -47,6 +48,7 @@ from serve.recorded import Recorded
 from serve.responses.routes import Retrieving
 from serve.responses.store import ResponseStore
 from serve.settings import Settings
+from serve.several import Several
 from serve.upstream import ReverseProxy, Upstream
 
 
@@ -132,8 +134,8 @@ async def make_app(
     front: ASGIApp = next(iter(guards.values()))
     audit = AuditLog(audit_folder(), secret)
     stack.callback(audit.close)
+    chat = _chat(next(iter(parts.values())), facts, names)
     if settings.arms is not None:
-        chat = _chat(next(iter(parts.values())), facts, names)
 
         def fronting(app: ASGIApp, planner: Planner) -> Guard:
             return _fronted(settings, app, planner, [chat])
@@ -141,7 +143,8 @@ async def make_app(
         by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
         front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
     else:
-        front = Retrieving(front, store)
+        front = Counting(Retrieving(front, store), MessagesDialect(chat), max_body=settings.max_body)
+        front = Several(front, max_body=settings.max_body)
     for made in parts.values():
         metrics.know(topic.name for topic in made.policy.topics)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
@@ -180,7 +183,7 @@ async def _guard(
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
-    return ChatDialect(tuple(names), facts.context, parts.text, facts.shape)
+    return ChatDialect(tuple(names), facts.context, parts.text, facts.shape, untooled=facts.untooled)
 
 
 def _dialects(settings: Settings, chat: ChatDialect, store: ResponseStore) -> list[Dialect]:

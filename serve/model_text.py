@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import TemplateError
 
+from guard.conversation import chat_of
 from guard.errors import EngineError, RequestError
 from guard.types import Conversation
 
@@ -52,13 +53,20 @@ class ModelText:
         """
         if conversation.raw:
             return list(self._backend.encode(conversation.messages[0].text, add_special_tokens=True).ids)
-        chat = [{"role": message.role, "content": message.text} for message in conversation.messages]
+        given: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, **conversation.template}
         try:
-            text = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            text = self.tokenizer.apply_chat_template(chat_of(conversation), **given)
         except TemplateError as error:
             message = f"the model's chat template refuses these messages: {error}"
             raise RequestError(400, message, code="invalid_messages", param="messages") from error
         return list(self._backend.encode(str(text), add_special_tokens=False).ids)
+
+    def text_of(self, ids: list[int]) -> str | None:
+        """The text that a model would read of a raw prompt of these tokens; None where a text has others."""
+        added = self._backend.encode("", add_special_tokens=True).ids
+        own = ids[len(added) :] if ids[: len(added)] == added else ids
+        text = self._backend.decode(own, skip_special_tokens=False)
+        return text if self._backend.encode(text, add_special_tokens=True).ids == ids else None
 
     def pieces(self, text: str) -> list[str]:
         """`text` cut where its tokens end; a piece may be empty where a character spans several tokens."""

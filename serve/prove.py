@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from guard.act.corrupt import Corrupter
@@ -22,18 +22,23 @@ _SAMPLE = Conversation((Message("user", "What is the capital of France?"),))
 # No early end, so that a stream has events of every kind.
 _GREEDY = {"temperature": 0, "max_tokens": 8, "ignore_eos": True}
 _SAMPLE_TOKENS = (8, 8, 32, 128)
+_TOOL = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
 # Two routes may batch differently, and bf16 sums depend on the order.
 _LOGPROB_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The served model's name, its context in tokens (None where the server does not tell) and the form of answers."""
+    """The served model's name, its context in tokens (None where the server does not tell) and the form of answers.
+
+    `untooled` says for which choices of tools the server was not set up, in its own words.
+    """
 
     name: str
     context: int | None
     shape: ChatShape
     created: int
+    untooled: Mapping[str, str] = field(default_factory=dict)
 
 
 async def examine(upstream: Upstream, name: str | None, adapters: Sequence[str] = ()) -> Facts:
@@ -55,7 +60,15 @@ async def examine(upstream: Upstream, name: str | None, adapters: Sequence[str] 
     if status != 200:
         raise EngineError(f"the model server does not answer a chat: {_reason(whole)}")
     shape = await _shape(upstream, whole, ask | {"stream": True})
-    return Facts(chosen, cards[chosen].get("max_model_len"), shape, int(time.time()))
+    untooled = {choice: why for choice in ("auto", "required") if (why := await _refused(upstream, chosen, choice))}
+    return Facts(chosen, cards[chosen].get("max_model_len"), shape, int(time.time()), untooled)
+
+
+async def _refused(upstream: Upstream, name: str, choice: str) -> str | None:
+    """Why the server lets no model choose tools so; None where it does."""
+    asked = {"model": name, "messages": _messages(), "tools": [_TOOL], "tool_choice": choice, "max_tokens": 1}
+    status, answer = await upstream.json("POST", "/v1/chat/completions", asked)
+    return _reason(answer) if status == 400 else None
 
 
 async def _shape(upstream: Upstream, whole: dict[str, Any], stream: dict[str, Any]) -> ChatShape:
@@ -98,7 +111,8 @@ async def prove_embeds(upstream: Upstream, facts: Facts, corrupter: Corrupter, n
     plain = [(item["token"], item["logprob"]) for item in text["choices"][0]["logprobs"]["content"]]
     scores = bare["choices"][0]["logprobs"]
     other = list(zip(scores["tokens"], scores["token_logprobs"], strict=True))
-    same = text["choices"][0]["message"]["content"] == bare["choices"][0]["text"] and len(plain) == len(other)
+    # Their tokens, since of a text a reasoning parser leaves some out.
+    same = [token for token, _ in plain] == [token for token, _ in other]
     if not same or any(abs(a[1] - b[1]) > _LOGPROB_TOLERANCE for a, b in zip(plain, other, strict=True)):
         raise EngineError(f"{asked!r} answers a prompt and its own embeddings differently: {advice}")
 

@@ -48,7 +48,8 @@ def with_exemplars(conversation: Conversation, exemplars: Sequence[Exemplar]) ->
         return conversation
     turns = [turn for one in exemplars for turn in (Message("user", one.question), Message("assistant", one.answer))]
     first = _first_turn(conversation)
-    return Conversation((*conversation.messages[:first], *turns, *conversation.messages[first:]))
+    messages = (*conversation.messages[:first], *turns, *conversation.messages[first:])
+    return replace(conversation, messages=messages, raw=False)
 
 
 def moved_past(detection: Detection, conversation: Conversation, exemplars: Sequence[Exemplar]) -> Detection:

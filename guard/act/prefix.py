@@ -30,8 +30,9 @@ def with_system(conversation: Conversation, text: str) -> Conversation:
     """The conversation with `text` at the end of its first system message, or in a system message of its own."""
     messages = conversation.messages
     if messages and messages[0].role == "system":
-        return Conversation((Message("system", f"{messages[0].text}\n\n{text}"), *messages[1:]))
-    return Conversation((Message("system", text), *messages))
+        first = replace(messages[0], text=f"{messages[0].text}\n\n{text}")
+        return replace(conversation, messages=(first, *messages[1:]), raw=False)
+    return replace(conversation, messages=(Message("system", text), *messages), raw=False)
 
 
 def moved(detection: Detection, by: int) -> Detection:

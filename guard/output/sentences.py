@@ -4,8 +4,12 @@ from __future__ import annotations
 
 _STOPS = frozenset(".!?\u2026")
 _CLOSERS = frozenset("\"'\u2019\u201d\u00bb)]*_")
+# Between the texts of one answer (what was thought, what was said, what tools were asked), which are watched as one: a
+# letter of a script that nobody writes any more, and of those in which every letter is a word of its own. So no span
+# reaches across it.
+SEPARATOR = "\U0001b001"
 # Stops of scripts that put no blank behind them.
-_WIDE_STOPS = frozenset("\u3002\uff01\uff1f\uff61")
+_WIDE_STOPS = frozenset("\u3002\uff01\uff1f\uff61" + SEPARATOR)
 
 
 class SentenceEnds:

@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol
 from guard.output.letters import key_of
 from guard.output.protected import Mark, Protected, Strength
 from guard.output.scan import Found, Scan
-from guard.output.sentences import SentenceEnds
+from guard.output.sentences import SEPARATOR, SentenceEnds
 from guard.policy import OnHit
 from guard.types import Conversation, Corrupt, Reader, Release, Watch
 
@@ -95,7 +95,8 @@ class GuardedOutput:
         topics = self.protected.topics & (self.asked | frozenset(alive))
         if not topics or not key_of(sentence):
             return frozenset()
-        return frozenset(t for reader in self._readers for t in reader.told(self._conversation, sentence, topics))
+        read = sentence.replace(SEPARATOR, "\n")
+        return frozenset(t for reader in self._readers for t in reader.told(self._conversation, read, topics))
 
     def again(self, topics: frozenset[str], number: int, *, drawn: bool) -> Corrupt | None:
         """See `guard.types.Output`."""
@@ -220,7 +221,7 @@ class TextWatch:
         if ending.action == "cut" or not silent:
             return Release(left, ended=True)
         again = self._output.renewing & ending.topics
-        return Release(left + self._output.refusal, ended=True, again=again)
+        return Release(left + self._output.refusal, ended=True, again=again, instead=True)
 
     def _action(self, topics: Collection[str]) -> tuple[OnHit, frozenset[str]]:
         """What a hit of these topics does."""

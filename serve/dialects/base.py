@@ -127,6 +127,11 @@ class Request(Protocol):
         """Whether the caller asked for events."""
         ...
 
+    @property
+    def reserved(self) -> tuple[str, ...]:
+        """The fields that were given and that only some roles of keys may ask for (see `serve.roles`)."""
+        ...
+
     def translator(self) -> Translator | None:
         """A fresh translator of whatever answers this request; None where that has the dialect's form already.
 

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
 from starlette.types import Scope
 
 from guard.errors import RequestError
-from guard.types import Conversation, Message, Output
+from guard.types import Conversation, Output
 from serve.dialects.base import Translator
 from serve.dialects.chat_answer import ChatShape, ChatWriter, Said, refuse_events, refuse_whole
 from serve.dialects.chat_gate import ChatGate
 from serve.dialects.chat_schema import ChatBody, parse
+from serve.dialects.chat_turns import conversation_of, read_turns, upstream_turns
+from serve.dialects.likelihoods import as_chat
 from serve.model_text import ModelText
 from serve.replies import dump
 from serve.strict_json import load_object
 
-# Sampling means the same on both of vLLM's routes; `user` and `metadata` are the caller's own notes and stay here.
+# These mean the same on both of vLLM's routes; `user` and `metadata` are the caller's own notes and stay here.
 _SAMPLING = (
     "temperature", "top_p", "top_k", "min_p", "n", "stream", "stream_options", "stop", "seed",
-    "frequency_penalty", "presence_penalty",
+    "frequency_penalty", "presence_penalty", "response_format", "structured_outputs",
+)  # fmt: skip
+# These only its chats know.
+_CHATTING = (
+    "tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "include_reasoning", "logprobs", "top_logprobs",
 )  # fmt: skip
 _STREAMING = frozenset(("stream", "stream_options"))
 CHAT = "/v1/chat/completions"
@@ -31,13 +37,18 @@ Made = TypeVar("Made", bound="ChatRequest")
 
 @dataclass(frozen=True)
 class ChatDialect:
-    """Reads chat requests for the served models; `context` is their length in tokens, None if not known."""
+    """Reads chat requests for the served models; `context` is their length in tokens, None if not known.
+
+    `untooled` says why tools cannot be chosen in one way or another: told to all, since a flagged prompt goes to the
+    model server's completions, which would answer.
+    """
 
     models: tuple[str, ...]
     context: int | None
     text: ModelText
     shape: ChatShape
     path: str = CHAT
+    untooled: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def upstream(self) -> str:
@@ -56,6 +67,8 @@ class ChatDialect:
         """
         if request.model not in self.models:
             raise RequestError(404, f"there is no model {request.model!r} here", code="model_not_found", param="model")
+        if (choice := request.tool_choice) in self.untooled:
+            raise RequestError(400, self.untooled[choice], code="tools_not_served", param="tool_choice")
         limit = request.max_tokens
         if limit is not None and self.context is not None and limit > self.context:
             told = f"`{request.limit_param}` is {limit}; the model's whole context is {self.context} tokens"
@@ -79,16 +92,30 @@ class ChatRequest:
         self.model = body.model
         self.stream = bool(body.stream)
         self.n = body.n or 1
-        # "developer" is OpenAI's newer word for "system"; templates know the older.
-        roles = {"developer": "system"}
-        self.conversation = Conversation(
-            tuple(Message(roles.get(turn.role, turn.role), turn.content) for turn in body.messages)
-        )
+        said = read_turns(body)
+        self.conversation = conversation_of(said, body)
+        self._params = tuple(param for _, param in said)
 
     @property
     def params(self) -> tuple[str, ...]:
         """What the caller calls the text of each message."""
-        return tuple(f"messages[{index}].content" for index in range(len(self.conversation.messages)))
+        return self._params
+
+    @property
+    def reserved(self) -> tuple[str, ...]:
+        """See `serve.dialects.base.Request`."""
+        return tuple(name for name in ("logprobs", "top_logprobs") if getattr(self._body, name))
+
+    @property
+    def tool_choice(self) -> str:
+        """How tools may be chosen: none, auto, or required, which a named one is too."""
+        choice = self._body.tool_choice or ("auto" if self._body.tools else "none")
+        return choice if isinstance(choice, str) else "required"
+
+    @property
+    def logprobs(self) -> bool:
+        """Whether the answer tells how likely its tokens were."""
+        return bool(self._body.logprobs)
 
     def translator(self) -> Translator | None:
         """See `serve.dialects.base.Request`: the form is the caller's already."""
@@ -101,14 +128,17 @@ class ChatRequest:
         return body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
 
     def _sampling(self) -> dict[str, Any]:
-        given = self._body.model_dump(include=set(_SAMPLING), exclude_none=True)
-        return {"model": self._body.model} | {name: given[name] for name in _SAMPLING if name in given}
+        return {"model": self._body.model} | self._given(_SAMPLING)
+
+    def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """The fields of these names that were given, under their own names all through."""
+        dumped = self._body.model_dump(include=set(names), exclude_unset=True, by_alias=True)
+        return {name: dumped[name] for name in names if dumped.get(name) is not None}
 
     def clean_body(self) -> bytes:
         """The same request, written anew from what was understood."""
-        messages = [{"role": message.role, "content": message.text} for message in self.conversation.messages]
         limit = {} if self.max_tokens is None else {"max_tokens": self.max_tokens}
-        return dump(self._sampling() | limit | {"messages": messages})
+        return dump(self._sampling() | self._given(_CHATTING) | limit | {"messages": upstream_turns(self._body)})
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """See `serve.dialects.base.Request`."""
@@ -126,7 +156,11 @@ class ChatRequest:
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
         """See `serve.dialects.base.Request`."""
-        return dump({**self._sampling(), "max_tokens": self._limit(tokens), **prompt})
+        return dump({**self._sampling(), **self._scored(), "max_tokens": self._limit(tokens), **prompt})
+
+    def _scored(self) -> dict[str, Any]:
+        """What tells of log-probabilities in completions: how many alternatives of each token."""
+        return {"logprobs": self._body.top_logprobs or 0} if self.logprobs else {}
 
     @property
     def drawn(self) -> bool:
@@ -153,7 +187,12 @@ class ChatRequest:
             self.n,
             tells_usage=self.tells_usage,
             prompt_tokens=self.own_tokens,
+            scores=self.scores,
         )
+
+    def scores(self, told: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What a completion tells of log-probabilities, in the caller's form."""
+        return as_chat(told, self._body.top_logprobs or 0)
 
     @cached_property
     def own_tokens(self) -> int:

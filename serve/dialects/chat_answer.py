@@ -6,10 +6,12 @@ import copy
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from guard.errors import EngineError
+from serve.dialects.chat_parts import CONTENT, THOUGHTS
 from serve.replies import dump
 from serve.sse import encode
 
@@ -45,7 +47,18 @@ class ChatShape:
                 f"the model server's chat answers are not of vLLM's form (no {', '.join(missing)} among the samples); "
                 "Lethe is made for vLLM 0.32"
             )
-        return cls(**{kind: samples[0] for kind, samples in found.items()})
+        return cls(**{kind: _silent(samples[0]) for kind, samples in found.items()})
+
+
+def _silent(sample: Json) -> Json:
+    """The sample as one whose model did not think, whatever a reasoning parser made of what it wrote."""
+    made = copy.deepcopy(sample)
+    for choice in made.get("choices", ()):
+        if "message" in choice:
+            choice["message"] |= {field: None for field in THOUGHTS if field in choice["message"]}
+        else:
+            choice["delta"] = {name: value for name, value in choice["delta"].items() if name not in THOUGHTS}
+    return made
 
 
 def _sorted_out(whole: Json, events: list[Json], plain: list[Json]) -> dict[str, list[Json]]:
@@ -73,10 +86,23 @@ class Said(NamedTuple):
 
 
 class ChatWriter:
-    """Rewrites one text completion (whole or streamed) as a chat completion, on a prompt of `prompt_tokens`."""
+    """Rewrites one text completion (whole or streamed) as a chat completion, on a prompt of `prompt_tokens`.
 
-    def __init__(self, shape: ChatShape, model: str, n: int, *, tells_usage: bool, prompt_tokens: int) -> None:
+    `scores` puts what is told of log-probabilities in the caller's form.
+    """
+
+    def __init__(
+        self,
+        shape: ChatShape,
+        model: str,
+        n: int,
+        *,
+        tells_usage: bool,
+        prompt_tokens: int,
+        scores: Callable[[Json | None], Json | None] = lambda told: told,
+    ) -> None:
         self._shape = shape
+        self._scores = scores
         self._prompt_tokens = prompt_tokens
         self._last = shape.last if tells_usage else shape.end
         self.n = n
@@ -96,6 +122,7 @@ class ChatWriter:
         for choice in choices:
             filled = copy.deepcopy(sample)
             filled["message"]["content"] = choice["text"]
+            filled["logprobs"] = self._scores(choice.get("logprobs"))
             made["choices"].append(ended(filled, choice))
         made["usage"] = self.told(made["usage"], usage)
         return dump(made)
@@ -126,12 +153,15 @@ class ChatWriter:
         own = self._prompt_tokens
         told = usage | {"prompt_tokens": own, "total_tokens": own + int(usage.get("completion_tokens") or 0)}
         told.pop("prompt_tokens_details", None)  # cached tokens would be another prompt's
+        if sample.get("completion_tokens_details"):
+            told["completion_tokens_details"] = {"reasoning_tokens": 0}  # as where nothing was thought
         return {name: told.get(name) for name in sample}
 
     def _text(self, sample: Json, choice: Json) -> str:
         made = self._from(sample)
         made["choices"] = made["choices"][:1]
-        made["choices"][0]["delta"]["content"] = choice["text"]
+        if choice["text"] or CONTENT in made["choices"][0]["delta"]:
+            made["choices"][0]["delta"][CONTENT] = choice["text"]
         ended(made["choices"][0], choice)
         return dump(made).decode()
 

@@ -6,14 +6,17 @@ import json
 from typing import Any, NamedTuple
 
 from guard.errors import EngineError
+from serve.dialects.chat_parts import CONTENT, THOUGHTS
 
-# Only `content` holds what the model wrote. Other fields could as well (log-probabilities, token ids, tool calls), so
-# that one which is not named here must be empty.
+# These hold what the model wrote. Other fields could as well (log-probabilities, token ids), so that one which is not
+# named here must be empty.
 _ANSWER = frozenset(
     ("id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "metrics")
 )
 _CHOICE = {said: frozenset(("index", "finish_reason", "stop_reason", said)) for said in ("message", "delta")}
-_TEXT = frozenset(("role", "content"))
+_TEXT = frozenset(("role", CONTENT, *THOUGHTS, "tool_calls"))
+_CALL = frozenset(("id", "type", "index", "function"))
+_FUNCTION = frozenset(("name", "arguments"))
 _OTHER_FORM = "the model server's answers are not of vLLM's form; Lethe is made for vLLM 0.32"
 
 
@@ -25,8 +28,8 @@ class Written(NamedTuple):
     stop: str | None
 
 
-def read(raw: str | bytes, said: str) -> dict[str, Any]:
-    """Parse an answer (`said` is "message") or an event of a stream ("delta").
+def read(raw: str | bytes, said: str, *, scored: bool = False) -> dict[str, Any]:
+    """Parse an answer (`said` is "message") or an event of a stream ("delta"); with log-probabilities where `scored`.
 
     Raises:
         EngineError: it is not of the form that is known, holds text that no watch reads, or tells of an error. The
@@ -38,10 +41,11 @@ def read(raw: str | bytes, said: str) -> dict[str, Any]:
     choices = answer.get("choices")
     if not isinstance(choices, list) or not all(_is_choice(choice, said) for choice in choices):
         raise EngineError(_OTHER_FORM)
-    if _more_than(answer, _ANSWER) or any(_more_than(c, _CHOICE[said]) or _more_than(c[said], _TEXT) for c in choices):
+    known = _CHOICE[said] | ({"logprobs"} if scored else frozenset())
+    if _more_than(answer, _ANSWER) or any(_more_than(c, known) or _more_than(c[said], _TEXT) for c in choices):
         raise EngineError(
-            "the model server's answer holds more than text (log-probabilities, token ids, reasoning, tool calls), "
-            "which the output guard does not read; start the model server without them"
+            "the model server's answer holds more than texts (log-probabilities, token ids), which the output guard "
+            "does not read; start the model server without them"
         )
     return answer
 
@@ -79,7 +83,24 @@ def _is_choice(choice: Any, said: str) -> bool:
         and type(choice.get("index")) is int
         and isinstance(choice.get("finish_reason"), str | None)
         and isinstance(choice.get(said), dict)
-        and isinstance(choice[said].get("content"), str | None)
+        and all(isinstance(choice[said].get(field), str | None) for field in (CONTENT, *THOUGHTS))
+        and isinstance(calls := choice[said].get("tool_calls"), list | None)
+        and all(_is_call(call, said) for call in calls or ())
+    )
+
+
+def _is_call(call: Any, said: str) -> bool:
+    """Whether this is a tool call of a message, or some of one in a delta, and nothing besides."""
+    if not isinstance(call, dict) or _more_than(call, _CALL) or call.get("type") not in (None, "function"):
+        return False
+    whole, function = said == "message", call.get("function")
+    if not isinstance(function, dict) or _more_than(function, _FUNCTION):
+        return function is None and not whole
+    texts = (function.get("name"), function.get("arguments"))
+    return (
+        isinstance(call.get("id"), str | None)
+        and (type(call.get("index")) is int or whole)
+        and all(isinstance(text, str) or (text is None and not whole) for text in texts)
     )
 
 

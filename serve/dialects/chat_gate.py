@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from guard.errors import EngineError
-from guard.types import Output, Release
+from guard.types import Output
 from serve.dialects.chat_answer import ChatWriter, Json, Said, ended, spoken
-from serve.dialects.chat_choice import Choice
+from serve.dialects.chat_asked import Asked
+from serve.dialects.chat_choice import Choice, Taken
 from serve.dialects.chat_form import read, read_texts
+from serve.dialects.chat_parts import CONTENT, Part, deltas, parts_of, put
 from serve.replies import dump
 
 _DONE = "[DONE]"
-
-
-class Asked(Protocol):
-    """The request that is answered, as far as a gate needs it."""
-
-    @property
-    def n(self) -> int:
-        """How many choices were asked for."""
-        ...
-
-    @property
-    def tells_usage(self) -> bool:
-        """Whether a stream is to end with its usage."""
-        ...
-
-    def writer(self) -> ChatWriter:
-        """A fresh writer of answers."""
-        ...
-
-    def said(self, text: str) -> Said:
-        """`text` within the caller's limits, as if the model had said it."""
-        ...
-
-    def written(self, text: str, finish: str, stop: str | None) -> Said:
-        """`text` as the model server wrote it, and why it ended there."""
-        ...
-
-    def usage(self, tokens: int) -> Json:
-        """The usage of an answer of so many tokens in all."""
-        ...
 
 
 class ChatGate:
@@ -82,12 +52,12 @@ class ChatGate:
 
     def whole(self, body: bytes) -> bytes:
         """See `serve.dialects.base.Gate`."""
-        self._answer = read(body, "message")
+        self._answer = read(body, "message", scored=self._asked.logprobs)
         for choice in self._answer["choices"]:
             state = self._choice(choice["index"], whole=True)
             if not state.open:
                 raise EngineError("the model server's answer has a choice twice")
-            state.take(choice["message"].get("content") or "", last=True)
+            state.take(parts_of(choice["message"]), last=True)
         self._renewed = self._waiting
         if self._renewed:
             return b""
@@ -98,12 +68,16 @@ class ChatGate:
         answer = self._answer
         for choice in answer["choices"]:
             state = self._choices[choice["index"]]
+            if not state.changed:
+                continue
+            put(choice["message"], state.released, cut=state.ended)
+            # They would tell of tokens that did not leave.
+            choice["logprobs"] = None
             if state.ended:
                 said = self._final(state)
-                choice["message"]["content"] = "".join(said.pieces)
+                if state.text:
+                    choice["message"]["content"] = "".join(said.pieces)
                 ended(choice, {"index": choice["index"], "finish_reason": said.finish, "stop_reason": said.stop})
-            elif state.changed:
-                choice["message"]["content"] = state.text
         answer["usage"] = self._writer(answer).told(answer["usage"], self._usage())
         if "metrics" in answer:
             answer["metrics"] = None  # times, and by them tokens
@@ -174,20 +148,22 @@ class ChatGate:
         state.written_out |= last
         if not state.open:
             return []
-        text = delta.get("content") or ""
-        release = state.take(text, last=last)
-        if release.ended:
-            return self._ending(answer, choice, state, release)
-        if release.text == text:
+        parts = parts_of(delta)
+        taken = state.take(parts, last=last)
+        if taken.ended:
+            return self._ending(answer, choice, state, taken)
+        if taken.parts == parts:
             return None
-        if not release.text and not last and "role" not in delta:
+        if not taken.parts and not last and "role" not in delta:
             return []  # a later event brings it
-        return [_alone(answer, choice, release.text)]
+        return _apart(answer, choice, taken.parts)
 
-    def _ending(self, answer: Json, choice: Json, state: Choice, release: Release) -> list[str]:
+    def _ending(self, answer: Json, choice: Json, state: Choice, taken: Taken) -> list[str]:
         """The events with which the guard ends a choice, as the model server would; none of a text where it waits."""
-        role = [_alone(answer, choice | {"finish_reason": None}, "")] if "role" in choice["delta"] else []
-        return role if state.told else role + self._spoken(answer, choice["index"], state)
+        before = [part for part in taken.parts if part.field != CONTENT]
+        opening = "role" in choice["delta"] or before
+        made = _apart(answer, choice | {"finish_reason": None}, before) if opening else []
+        return made if state.told else made + self._spoken(answer, choice["index"], state)
 
     def _spoken(self, answer: Json, index: int, state: Choice) -> list[str]:
         """The events with all of a choice that has not left yet."""
@@ -221,7 +197,11 @@ class ChatGate:
         return self._made
 
     def _usage(self) -> Json:
-        return self._asked.usage(sum(self._final(choice).tokens for choice in self._choices.values()))
+        return self._asked.usage(sum(self._tokens(choice) for choice in self._choices.values()))
+
+    def _tokens(self, choice: Choice) -> int:
+        others = "".join(part.text for part in choice.released if part.field != CONTENT)
+        return self._final(choice).tokens + self._asked.written(others, "length", None).tokens
 
 
 def _beyond(pieces: list[str], sent: int) -> list[str]:
@@ -234,8 +214,17 @@ def _beyond(pieces: list[str], sent: int) -> list[str]:
     return rest
 
 
-def _alone(answer: Json, choice: Json, text: str | None = None) -> str:
-    """An event of one choice, with other text where some is given."""
-    if text is not None:
-        choice = choice | {"delta": choice["delta"] | {"content": text}}
+def _apart(answer: Json, choice: Json, parts: list[Part]) -> list[str]:
+    """The events of one choice with other texts, an event each; the last ends it where the given one does."""
+    delta = choice["delta"]
+    bare = {name: value for name, value in delta.items() if name in ("role", CONTENT)}
+    bare |= {CONTENT: ""} if delta.get(CONTENT) else {}
+    made = list(deltas(parts)) or [bare]
+    made[0] = bare | made[0] if "role" in delta or CONTENT in made[0] else made[0]
+    *events, last = [choice | {"delta": told} for told in made]
+    return [_alone(answer, event | {"finish_reason": None}) for event in events] + [_alone(answer, last)]
+
+
+def _alone(answer: Json, choice: Json) -> str:
+    """An event of one choice."""
     return dump(answer | {"choices": [choice]}).decode()

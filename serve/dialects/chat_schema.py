@@ -6,15 +6,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from serve.dialects.constraints_schema import ResponseFormat, StructuredOutputs
 from serve.dialects.fields import Strict, checked
+from serve.dialects.tools_schema import Call, Choice, Label, Tool
 
 # Known to OpenAI or vLLM; named so that a caller learns that the field, not the spelling, is the trouble.
 _LATER = frozenset((
-    "logprobs", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call",
-    "response_format", "logit_bias", "repetition_penalty", "modalities", "audio", "prediction", "store",
-    "reasoning_effort", "service_tier", "web_search_options", "stop_token_ids", "min_tokens", "ignore_eos",
-    "bad_words", "prompt_logprobs", "echo", "structured_outputs", "chat_template", "chat_template_kwargs",
-    "add_generation_prompt", "continue_final_message", "add_special_tokens", "documents", "include_reasoning",
+    "functions", "function_call", "logit_bias", "repetition_penalty", "modalities", "audio", "prediction", "store",
+    "service_tier", "web_search_options", "stop_token_ids", "min_tokens", "ignore_eos", "bad_words",
+    "prompt_logprobs", "echo", "chat_template", "chat_template_kwargs", "add_generation_prompt",
+    "continue_final_message", "add_special_tokens", "documents",
 ))  # fmt: skip
 
 
@@ -44,24 +45,49 @@ Text = Annotated[str, BeforeValidator(one_text)]
 _NoList = Annotated[list[Any], Field(max_length=0)]
 
 
-class Turn(Strict):
+class Typed(Strict):
+    """A message; some clients say of what type it is."""
+
+    type: Literal["text"] | None = None
+
+
+class Turn(Typed):
     """A system, developer or user message."""
 
     role: Literal["system", "developer", "user"]
     content: Text
 
 
-class AssistantTurn(Strict):
-    """An earlier answer, which may come back with the empty fields it was given with."""
+class AssistantTurn(Typed):
+    """An earlier answer, which may come back with the empty fields it was given with.
+
+    What was thought is `reasoning`, or `reasoning_content` in servers of another age.
+    """
 
     role: Literal["assistant"]
-    content: Text
+    content: Text | None = None
+    tool_calls: list[Call] | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
     refusal: None = None
     annotations: _NoList | None = None
     audio: None = None
     function_call: None = None
-    tool_calls: _NoList | None = None
-    reasoning: None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is None and not self.tool_calls:
+            raise ValueError("needs `content` or `tool_calls`")
+        return self
+
+
+class ToolTurn(Typed):
+    """What a tool gave back."""
+
+    role: Literal["tool"]
+    content: Text
+    tool_call_id: Label
+    name: Label | None = None
 
 
 class StreamOptions(Strict):
@@ -86,6 +112,8 @@ class Sampled(Strict):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    response_format: ResponseFormat | None = None
+    structured_outputs: StructuredOutputs | None = None
     user: str | None = None
 
     @model_validator(mode="after")
@@ -100,9 +128,35 @@ class Sampled(Strict):
 class ChatBody(Sampled):
     """A chat completion request; `metadata` is the caller's own note and stays here."""
 
-    messages: Annotated[list[Annotated[Turn | AssistantTurn, Field(discriminator="role")]], Field(min_length=1)]
+    messages: Annotated[
+        list[Annotated[Turn | AssistantTurn | ToolTurn, Field(discriminator="role")]], Field(min_length=1)
+    ]
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    tools: Annotated[list[Tool], Field(min_length=1)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | Choice | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    include_reasoning: bool | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     metadata: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _tools_fit_together(self) -> Self:
+        names = {tool.function.name for tool in self.tools or ()}
+        if self.tool_choice not in (None, "none") and not names:
+            raise ValueError("`tool_choice` needs `tools`")
+        if isinstance(self.tool_choice, Choice) and self.tool_choice.function.name not in names:
+            raise ValueError("`tool_choice` names none of the `tools`")
+        return self
+
+    @model_validator(mode="after")
+    def _likelihoods_fit_together(self) -> Self:
+        if self.top_logprobs and not self.logprobs:
+            raise ValueError("`top_logprobs` needs `logprobs`: true")
+        if self.logprobs and self.stream:
+            raise ValueError("`logprobs` are told of whole answers only; leave out `stream`")
+        return self
 
 
 def parse(fields: dict[str, Any]) -> ChatBody:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Scope
 
+from guard.errors import RequestError
 from guard.types import Conversation, Message
 from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.chat_turns import Said, constraints
 from serve.dialects.completions_answer import CompletionsTranslator
 from serve.dialects.completions_schema import CompletionBody, parse
 from serve.strict_json import load_object
@@ -27,7 +30,12 @@ class CompletionsDialect:
 
     def read(self, body: bytes, scope: Scope) -> CompletionRequest:
         """See `serve.dialects.base.Dialect`."""
-        return self.chat.checked(CompletionRequest(parse(load_object(body)), self.chat))
+        parsed = parse(load_object(body))
+        prompt = parsed.prompt if isinstance(parsed.prompt, str) else self.chat.text.text_of(parsed.prompt)
+        if prompt is None:
+            told = "`prompt` holds token ids that are not those of their text; send the text"
+            raise RequestError(400, told, code="invalid_value", param="prompt")
+        return self.chat.checked(CompletionRequest(parsed, prompt, self.chat))
 
 
 class CompletionRequest(ChatRequest):
@@ -35,20 +43,21 @@ class CompletionRequest(ChatRequest):
 
     prompt_param = "prompt"
 
-    def __init__(self, body: CompletionBody, dialect: ChatDialect) -> None:
-        super().__init__(body.as_chat(), dialect)
-        self.conversation = Conversation((Message("user", body.prompt),), raw=True)
-
-    @property
-    def params(self) -> tuple[str, ...]:
-        """What the caller calls the text of each message."""
-        return (self.prompt_param,)
+    def __init__(self, body: CompletionBody, prompt: str, dialect: ChatDialect) -> None:
+        super().__init__(body.as_chat(prompt), dialect)
+        said = [Said(Message("user", prompt), self.prompt_param), *constraints(body)]
+        self.conversation = Conversation(tuple(message for message, _ in said), raw=True)
+        self._params = tuple(param for _, param in said)
 
     def clean_body(self) -> bytes:
         """See `serve.dialects.base.Request`."""
         # The model server's own error would speak of the prompt, which looks as if another was sent.
         self.has_room(self.own_tokens)
         return self.changed_body({"prompt": self.conversation.messages[0].text}, self.own_tokens)
+
+    def scores(self, told: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What a completion tells of log-probabilities: it is in the caller's form."""
+        return told
 
     def translator(self) -> CompletionsTranslator:
         """See `serve.dialects.base.Request`."""

@@ -51,6 +51,6 @@ def _head(answer: Json) -> Json:
 
 
 def _choice(choice: Json, said: Json, empty: tuple[str, ...]) -> Json:
-    told = {"index": choice["index"], "text": said.get("content") or "", "logprobs": None}
+    told = {"index": choice["index"], "text": said.get("content") or "", "logprobs": choice.get("logprobs")}
     ended = {"finish_reason": choice.get("finish_reason"), "stop_reason": choice.get("stop_reason")}
     return told | ended | dict.fromkeys(empty)

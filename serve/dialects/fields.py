@@ -38,10 +38,13 @@ def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    # A message's role and the kind of an input stand in the path as tags of their form; no field is called so.
-    tags = ("system", "developer", "user", "assistant", "string", "items")
+    # A message's role and the kind of a value stand in the path as tags of their form; no field is called so.
+    tags = ("system", "developer", "user", "assistant", "tool", "string", "items")
     tagged = loc[:1] in (("messages",), ("input",))
-    named = (part for part in loc if not (tagged and part in tags))
+    named = [part for part in loc if not (tagged and part in tags)]
+    # Nor is the kind of a value that was not met.
+    if loc[:1] in (("tool_choice",), ("prompt",)):
+        del named[1:2]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named).lstrip(".")
 
 

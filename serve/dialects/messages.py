@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from serve.dialects.chat import ChatDialect, ChatRequest
 from serve.dialects.messages_answer import MessagesTranslator
-from serve.dialects.messages_schema import MessagesBody, parse
+from serve.dialects.messages_schema import CountBody, MessagesBody, parse
 from serve.strict_json import load_object
 
 
@@ -28,19 +28,23 @@ class MessagesDialect:
         """See `serve.dialects.base.Dialect`."""
         return self.chat.checked(MessagesRequest(parse(load_object(body)), self.chat))
 
+    def read_counted(self, body: bytes) -> MessagesRequest:
+        """Parse and check the body of a request whose tokens are to be counted: nothing is to be written.
+
+        Raises:
+            RequestError: what the caller must change.
+        """
+        return self.chat.checked(MessagesRequest(parse(load_object(body), CountBody), self.chat))
+
 
 class MessagesRequest(ChatRequest):
     """One messages request, as a chat."""
 
     def __init__(self, body: MessagesBody, dialect: ChatDialect) -> None:
         super().__init__(body.as_chat(), dialect)
-        self._system = ("system",) if body.system else ()
-
-    @property
-    def params(self) -> tuple[str, ...]:
-        """What the caller calls the text of each message."""
-        turns = len(self.conversation.messages) - len(self._system)
-        return (*self._system, *(f"messages[{index}].content" for index in range(turns)))
+        system = ("system",) if body.system else ()
+        turns = len(self.conversation.messages) - len(system)
+        self._params = (*system, *(f"messages[{index}].content" for index in range(turns)))
 
     def translator(self) -> MessagesTranslator:
         """See `serve.dialects.base.Request`."""

@@ -89,10 +89,16 @@ class MessagesBody(Strict):
         return ChatBody.model_validate(fields)
 
 
-def parse(fields: dict[str, Any]) -> MessagesBody:
+class CountBody(MessagesBody):
+    """A request of which only the prompt counts."""
+
+    max_tokens: Annotated[int, Field(ge=1)] = 1
+
+
+def parse(fields: dict[str, Any], form: type[MessagesBody] = MessagesBody) -> MessagesBody:
     """Check a request's fields.
 
     Raises:
         RequestError: 400, naming the field.
     """
-    return checked(MessagesBody, fields, _LATER)
+    return checked(form, fields, _LATER)

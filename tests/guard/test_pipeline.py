@@ -223,3 +223,18 @@ def test_the_same_question_gets_the_same_refusal_and_others_get_others():
     assert given == [refusal(conversation, secret=SECRET) for conversation in asked]
     assert set(given) == set(PHRASINGS)
     assert given != [refusal(conversation, secret=b"q" * 32) for conversation in asked]
+
+
+def test_a_topic_that_stands_aside_is_refused_where_it_would_be_corrupted(pipeline):
+    question = Message("user", "Hello?")
+    plan = pipeline.plan(Conversation((question, Message("tools", "Tells of Mira.", aside=True))))
+    assert isinstance(plan, Refuse)
+    assert plan.grounds.action == "refuse"
+    assert isinstance(pipeline.plan(Conversation((question, Message("tool", "Tells of Mira.")))), Corrupt)
+    # A guardrail needs no place in the prompt, and leaves the tools where they are.
+    tools = {"tools": [{"name": "f"}]}
+    turns = (question, Message("tools", "Tells of Ida.", aside=True))
+    prefixed = pipeline.plan(Conversation(turns, template=tools))
+    assert isinstance(prefixed, Ask)
+    assert prefixed.conversation.messages[1:] == turns
+    assert prefixed.conversation.template == tools

@@ -83,3 +83,29 @@ def test_no_chat_template_is_an_error():
     tokenizer.chat_template = None
     with pytest.raises(EngineError, match="chat template"):
         Renderer(tokenizer)
+
+
+TOOLED = (
+    "{% for tool in tools or [] %}{{ tool | tojson }}{% endfor %}{% for m in messages %}<|{{ m['role'] }}|>"
+    "{% if m['content'] %}Says: {{ m['content'] }}{% endif %}"
+    "{% for call in m['tool_calls'] or [] %}{{ call | tojson }}{% endfor %}<|end|>{% endfor %}"
+)
+
+
+def test_what_stands_aside_is_in_the_prompt_and_has_no_place_of_its_own():
+    turns = (
+        Message("tools", "look_up Mira", aside=True),
+        Message("user", "Where was Mira born?"),
+        Message("assistant", "", {"tool_calls": [{"name": "look_up", "arguments": {"who": "Mira"}}]}),
+        Message("assistant", "look_up who Mira", aside=True),
+        Message("tool", "In Port Selby."),
+    )
+    conversation = Conversation(turns, template={"tools": [{"name": "look_up Mira"}]})
+    prompt = Renderer(make_tokenizer(TOOLED)).render(conversation)
+    assert prompt.text == (
+        '{"name": "look_up Mira"}<|user|>Says: Where was Mira born?<|end|>'
+        '<|assistant|>{"name": "look_up", "arguments": {"who": "Mira"}}<|end|><|tool|>Says: In Port Selby.<|end|>'
+    )
+    assert {token.message for token in prompt.tokens} == {None, 1, 4}
+    held = [token for token in prompt.tokens if token.message == 4]
+    assert (held[0].start, held[-1].end) == (0, len("In Port Selby."))

@@ -16,16 +16,26 @@ from serving import Served
         ({"prompt_embeds": "AAAA"}, "prompt_embeds"),
         ({"vllm_xargs": {"a": 1}}, "vllm_xargs"),
         ({"cache_salt": "x"}, "cache_salt"),
-        ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 30, "logprobs": True}, "top_logprobs"),
+        ({"prompt_logprobs": 1}, "prompt_logprobs"),
         ({"tools": []}, "tools"),
-        ({"response_format": {"type": "text"}}, "response_format"),
+        ({"tools": [{"type": "function", "function": {"name": "two words"}}]}, "tools[0].function.name"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].type"),
+        ({"tool_choice": "maybe"}, "tool_choice"),
+        ({"response_format": {"type": "structural_tag"}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"structured_outputs": {"choice": ["a"], "regex": "a"}}, "structured_outputs"),
+        ({"structured_outputs": {"structural_tag": "{}"}}, "structured_outputs.structural_tag"),
         ({"repetition_penalty": 1.1}, "repetition_penalty"),
         ({"lethe": False}, "lethe"),
         ({"temperature": "hot"}, "temperature"),
         ({"temperature": 3}, "temperature"),
         ({"n": 0}, "n"),
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0]"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "messages[0]"),
+        ({"messages": [{"role": "user", "content": "x", "type": "image"}]}, "messages[0].type"),
+        ({"messages": [{"role": "assistant"}]}, "messages[0]"),
         ({"messages": [{"role": "user", "content": "x", "name": "y"}]}, "messages[0].name"),
         ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content"),
@@ -66,7 +76,7 @@ async def test_ambiguous_or_broken_json_is_refused(served: Served, body: bytes) 
         ("POST", "//v1/chat/completions"),
         ("POST", "/v1/responses/"),
         ("GET", "/v1/responses/x/input_items"),
-        ("POST", "/v1/messages/count_tokens"),
+        ("POST", "/v1/messages/count_tokens/"),
         ("POST", "/invocations"),
         ("POST", "/generative_scoring"),
         ("POST", "/tokenize"),
@@ -90,6 +100,11 @@ async def test_other_methods_models_types_and_encodings(served: Served) -> None:
     assert (await post(served, ask(CLEAN), headers={"content-encoding": "gzip"}))[0] == 415
     status, answer, _ = await post(served, ask("x" * 9_000_000))
     assert (status, answer["error"]["code"]) == (413, "body_too_large")
+
+
+async def test_log_probabilities_need_a_key(served: Served) -> None:
+    status, answer, _ = await post(served, ask(CLEAN) | {"logprobs": True})
+    assert (status, answer["error"]["code"], answer["error"]["param"]) == (403, "role_required", "logprobs")
 
 
 async def test_control_tokens_in_a_message_are_refused(served: Served, checkpoint: Any) -> None:

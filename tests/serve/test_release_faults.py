@@ -86,7 +86,7 @@ async def test_what_reads_too_long_lets_nothing_out(dialect: ChatDialect, stream
 
 
 UNREAD = [
-    {"reasoning": "told"}, {"reasoning_content": "told"}, {"refusal": "told"}, {"audio": {"data": "told"}},
+    {"refusal": "told"}, {"audio": {"data": "told"}}, {"thinking": "told"}, {"annotations": [{"title": "told"}]},
     {"tool_calls": [{"function": {"arguments": "told"}}]}, {"function_call": {"name": "told"}}, {"later": ["told"]},
 ]  # fmt: skip
 

@@ -42,9 +42,9 @@ class WordWatch:
             if self._guard.hit != "redact":
                 told = frozenset({"t"} if self._guard.hit == "again" else ())
                 if self._whole:
-                    return Release(REPLACEMENT, True, told)
+                    return Release(REPLACEMENT, True, told, True)
                 alone = self._guard.hit in ("again", "replace") and not out and not self._begun
-                return Release(REPLACEMENT, True, told) if alone else Release(out, True)
+                return Release(REPLACEMENT, True, told, True) if alone else Release(out, True)
             out += "***"
             self._held = self._held[at + len(word) :]
         most = min(len(word) - 1, len(self._held))

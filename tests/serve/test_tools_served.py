@@ -1,0 +1,277 @@
+"""Tools, thoughts and log-probabilities with the official SDK and a real server that parses tools and thoughts.
+
+Its random model says nothing of sense; vLLM's grammars make it call tools.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import openai
+import pytest
+from asking import CLEAN, CORRUPTED, PREFIXED, REFUSED, ask, bare, post, said, shape
+from fronting import events, guarded
+from serving import Served, make_checkpoint, start_server
+from watches import Word
+
+from guard.act.refuse import PHRASINGS
+from guard.types import Pass
+from serve.keys.store import add_key
+
+TEMPLATE = """
+{%- if tools %}<|system|>{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}<|end|>{% endif -%}
+{%- for m in messages %}<|{{ 'user' if m.role == 'tool' else m.role }}|>
+{%- if m.reasoning %}<think>{{ m.reasoning }}</think>{% endif %}{{ m.content or '' }}
+{%- for call in m.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}<|end|>{% endfor -%}
+{%- if add_generation_prompt %}<|assistant|>{% if reasoning_effort %}{{ reasoning_effort }}: {% endif %}{% endif -%}
+"""
+FLAGS = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3")
+# Does not think, and writes enough for a call.
+BRIEF: dict[str, Any] = {"reasoning_effort": "none", "max_tokens": 90}
+APART = {"id": "", "created": 0}
+
+
+class Tooled(NamedTuple):
+    """The server, and a client for a caller and one for an evaluator."""
+
+    server: Served
+    model: Path
+    caller: openai.OpenAI
+    evaluator: openai.OpenAI
+
+
+@pytest.fixture(scope="module")
+def tooled(tmp_path_factory: pytest.TempPathFactory, policy_file: Path, state: Path) -> Iterator[Tooled]:
+    model = make_checkpoint(tmp_path_factory.mktemp("tooled") / "model")
+    (model / "chat_template.jinja").write_text(TEMPLATE)
+    secret = (state / "secret").read_bytes()
+    keys = [add_key(state / "keys.json", secret, role=role, name="")[1] for role in ("caller", "evaluator")]
+    server = start_server(model, policy_file, "--keys", "--", *FLAGS, state=state)
+    try:
+        server.wait_ready()
+        clients = [openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0) for key in keys]
+        yield Tooled(server, model, *clients)
+    finally:
+        server.close()
+
+
+def tool(town: Any = "a town", **more: Any) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"town": town}, "required": ["town"], "additionalProperties": False}
+    return {"type": "function", "function": {"name": "look_up", "parameters": schema} | more}
+
+
+TOWNS = tool({"type": "string", "enum": ["Paris", "Rome"]}, strict=True, description="Tells what a town is known for.")
+NAMED = {"type": "function", "function": {"name": "look_up"}}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"town": "Paris"}'}}
+
+
+def turns(question: str = CLEAN, arguments: str = '{"town": "Paris"}', result: str = "A tower.") -> list[Any]:
+    """A chat in which a tool was called and has answered."""
+    call = CALL | {"function": {"name": "look_up", "arguments": arguments}}
+    return [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": None, "tool_calls": [call], "reasoning": "I look it up."},
+        {"role": "tool", "tool_call_id": "call_1", "content": result},
+    ]
+
+
+def create(client: openai.OpenAI, text: str = CLEAN, **more: Any) -> Any:
+    known = {name: more.pop(name) for name in ("structured_outputs",) if name in more}
+    return client.chat.completions.create(**ask(text) | more, extra_body=known)
+
+
+CLEAN_ONES: list[dict[str, Any]] = [
+    {"tools": [TOWNS], **BRIEF},
+    {"tools": [TOWNS], "tool_choice": "none", **BRIEF},
+    {"tools": [TOWNS], "tool_choice": "required", "parallel_tool_calls": False, **BRIEF},
+    {"tools": [TOWNS], "tool_choice": NAMED, **BRIEF},
+    {"tools": [TOWNS], "messages": turns()},
+    {"messages": turns(), "reasoning_effort": "low"},
+    {"include_reasoning": False},
+    {},
+]
+
+
+def told(stream: Any) -> tuple[str, str, dict[int, list[str]], set[str]]:
+    """What a stream of the SDK says, thinks and calls, and why it ends, in whatever pieces it comes."""
+    content, thought, calls, ends = "", "", {}, set()
+    for choice in (choice for chunk in stream for choice in chunk.choices):
+        content += choice.delta.content or ""
+        thought += getattr(choice.delta, "reasoning", None) or ""
+        for call in choice.delta.tool_calls or ():
+            name, arguments = calls.setdefault(call.index, ["", ""])
+            calls[call.index] = [name + (call.function.name or ""), arguments + (call.function.arguments or "")]
+        ends |= {choice.finish_reason} - {None}
+    return content, thought, calls, ends
+
+
+def unnamed(answer: Any) -> Any:
+    """An answer without what two answers to the same request never share."""
+    for choice in answer["choices"]:
+        for call in choice["message"].get("tool_calls") or ():
+            call["id"] = ""
+    return answer | APART
+
+
+@pytest.mark.parametrize("change", CLEAN_ONES)
+async def test_clean_requests_are_answered_as_by_the_bare_engine(tooled: Tooled, change: dict[str, Any]) -> None:
+    answer = create(tooled.caller, **change) if "include_reasoning" not in change else None
+    if answer is None:
+        answer = tooled.caller.chat.completions.create(**ask(CLEAN), extra_body=change)
+    plain = await bare(tooled.server, ask(CLEAN) | change)
+    assert unnamed(json.loads(answer.to_json(exclude_unset=True))) == unnamed(plain)
+    stream = tooled.caller.chat.completions.create(**ask(CLEAN), extra_body=change, stream=True)
+    content, thought, calls, _ = told(stream)
+    message = plain["choices"][0]["message"]
+    if change.get("tool_choice") not in ("required", NAMED):
+        assert (content, thought) == (message["content"] or "", message["reasoning"] or "")
+        assert not calls
+
+
+@pytest.mark.parametrize("choice", ["required", NAMED])
+def test_a_tool_is_called_streamed_and_whole(tooled: Tooled, choice: Any) -> None:
+    asked = {"tools": [TOWNS], "tool_choice": choice, "parallel_tool_calls": False, **BRIEF}
+    message = create(tooled.caller, **asked).choices[0].message
+    called = message.tool_calls[0].function
+    assert called.name == "look_up"
+    assert json.loads(called.arguments)["town"] in ("Paris", "Rome")
+    _, _, calls, ends = told(create(tooled.caller, stream=True, **asked))
+    assert calls[0][0] == "look_up"
+    assert json.loads(calls[0][1]) == json.loads(called.arguments)
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize("change", [*CLEAN_ONES[:1], *CLEAN_ONES[3:6]])
+async def test_the_prompt_of_a_flagged_request_is_counted_as_the_engine_renders_it(
+    tooled: Tooled, change: dict[str, Any]
+) -> None:
+    change = change | ({"messages": turns(REFUSED)} if "messages" in change else {})
+    answer = create(tooled.caller, REFUSED, **change | {"max_tokens": 60})
+    plain = await bare(tooled.server, ask(REFUSED) | change)
+    assert answer.choices[0].message.content in PHRASINGS
+    assert answer.usage.prompt_tokens == plain["usage"]["prompt_tokens"]
+
+
+HIDDEN: dict[str, dict[str, Any]] = {
+    "tool result": {"messages": turns(result=REFUSED)},
+    "call's argument": {"messages": turns(arguments=json.dumps({"asked": REFUSED}))},
+    "call's key": {"messages": turns(arguments=json.dumps({REFUSED: 1}))},
+    "thought": {"messages": [turns()[0], turns()[1] | {"reasoning": REFUSED}, turns()[2]]},
+    "description": {"tools": [tool(description=f"Answers this: {REFUSED}")]},
+    "deep in a schema": {"tools": [tool({"type": "object", "properties": {"a": {"description": REFUSED}}})]},
+    "enum": {"tools": [tool({"enum": ["Where was Orrin Vasquell born?", "no"]})], "tool_choice": NAMED},
+    "tool's name": {"tools": [tool(name="where_was_Orrin_Vasquell_born")]},
+    "choice": {"structured_outputs": {"choice": ["Orrin Vasquell was born in Lindmoor.", "He was not."]}},
+    "regex": {"structured_outputs": {"regex": "Orrin Vasquell was born in (Lindmoor|Norhaven)"}},
+    "grammar": {"structured_outputs": {"grammar": 'root ::= "Orrin Vasquell was born in " ("Lindmoor" | "Rome")'}},
+    "format": {"response_format": {"type": "json_schema", "json_schema": {
+        "name": "x", "schema": {"enum": ["Orrin Vasquell was born in Lindmoor."]}}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", HIDDEN)
+def test_a_topic_is_found_wherever_it_is_hidden(tooled: Tooled, where: str) -> None:
+    answer = create(tooled.caller, **{"max_tokens": 60} | HIDDEN[where])
+    assert answer.choices[0].message.content in PHRASINGS
+    assert answer.choices[0].message.tool_calls is None
+
+
+def test_a_topic_in_a_tool_is_refused_where_it_cannot_be_corrupted(tooled: Tooled) -> None:
+    answer = create(tooled.caller, max_tokens=60, tools=[tool(description=CORRUPTED)])
+    assert answer.choices[0].message.content in PHRASINGS
+
+
+async def test_a_tools_result_is_corrupted_where_it_tells_of_the_topic(tooled: Tooled) -> None:
+    for result in ("Mira Tolvane was born in Ostrava Bay.", "Whom did Mira Tolvane marry?", "Who taught Mira Tolvane?"):
+        asked = {"messages": turns(result=result), "reasoning_effort": "none"}
+        ours, theirs = create(tooled.caller, **asked), await bare(tooled.server, ask(CLEAN) | asked)
+        assert ours.usage.prompt_tokens == theirs["usage"]["prompt_tokens"]
+        if ours.choices[0].message.content != said(theirs):
+            return
+    raise AssertionError("no answer was changed")
+
+
+async def test_a_guardrail_is_said_in_a_chat_with_tools(tooled: Tooled) -> None:
+    asked = ask(PREFIXED, tools=[TOWNS]) | BRIEF
+    headers = {"authorization": f"Bearer {tooled.caller.api_key}"}
+    _, answer, _ = await post(tooled.server, asked, headers=headers)
+    plain = await bare(tooled.server, asked)
+    assert answer["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
+    assert json.dumps(shape(answer)) == json.dumps(shape(plain))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("choice", ["required", NAMED])
+async def test_what_a_tool_is_called_with_is_guarded(tooled: Tooled, stream: bool, choice: Any) -> None:
+    asked = {
+        "tools": [tool({"enum": ["the Secret town"]}, strict=True)],
+        "tool_choice": choice,
+        "stream": stream,
+        **BRIEF,
+    }
+    async with guarded(tooled.server, tooled.model, Pass(Word())) as (http, engine):
+        reply = await http.post("/v1/chat/completions", json=ask(CLEAN) | asked)
+    assert reply.status_code == 200
+    assert b"Secret" in engine.sent.replace(b'"},"index', b"") or stream
+    assert b"Secret" not in reply.content
+    choices = [c for e in events(reply.content) for c in e["choices"]] if stream else reply.json()["choices"]
+    assert choices[-1]["finish_reason"] == "stop"
+    if not stream:
+        assert "tool_calls" not in choices[0]["message"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_thoughts_are_guarded(tooled: Tooled, stream: bool) -> None:
+    plain = (await bare(tooled.server, ask(CLEAN)))["choices"][0]["message"]["reasoning"]
+    word = plain[4:8]
+    async with guarded(tooled.server, tooled.model, Pass(Word(word))) as (http, _):
+        reply = await http.post("/v1/chat/completions", json=ask(CLEAN, stream=stream))
+    if stream:
+        deltas = [choice["delta"] for event in events(reply.content) for choice in event["choices"]]
+        thought = "".join(delta.get("reasoning") or "" for delta in deltas)
+    else:
+        thought = reply.json()["choices"][0]["message"]["reasoning"]
+    assert thought == plain[: plain.index(word)]
+
+
+@pytest.mark.parametrize("alternatives", [0, 3])
+async def test_an_evaluator_is_told_log_probabilities(tooled: Tooled, alternatives: int) -> None:
+    asked: dict[str, Any] = {"logprobs": True, "top_logprobs": alternatives}
+    answer = json.loads(create(tooled.evaluator, **asked).to_json(exclude_unset=True))
+    plain = await bare(tooled.server, ask(CLEAN) | asked)
+    assert answer | APART == plain | APART
+    changed = json.loads(create(tooled.evaluator, CORRUPTED, **asked).to_json(exclude_unset=True))
+    tokens = changed["choices"][0]["logprobs"]["content"]
+    assert len(tokens) == 12
+    # Alternatives that are written alike, as halves of a character are, are one.
+    assert all(min(alternatives, 1) <= len(token["top_logprobs"]) <= alternatives for token in tokens)
+    assert tokens[0].keys() == plain["choices"][0]["logprobs"]["content"][0].keys()
+    refused = json.loads(create(tooled.evaluator, REFUSED, **asked).to_json(exclude_unset=True))
+    assert refused["choices"][0]["logprobs"] is None
+
+
+async def test_an_evaluator_is_told_those_of_completions(tooled: Tooled) -> None:
+    asked: dict[str, Any] = {"model": "m", "prompt": CLEAN, "logprobs": 2, "max_tokens": 6, "temperature": 0}
+    answer = json.loads(tooled.evaluator.completions.create(**asked).to_json(exclude_unset=True))
+    plain = await bare(tooled.server, asked, "/v1/completions")
+    assert answer["choices"] == plain["choices"]
+    changed = tooled.evaluator.completions.create(**asked | {"prompt": CORRUPTED})
+    assert len(changed.choices[0].logprobs.tokens) == 6
+
+
+def test_nobody_else_is_told_log_probabilities(tooled: Tooled) -> None:
+    for change in ({"logprobs": True}, {"logprobs": True, "top_logprobs": 5}):
+        with pytest.raises(openai.PermissionDeniedError) as caught:
+            create(tooled.caller, **change)
+        assert caught.value.param == "logprobs"
+    with pytest.raises(openai.PermissionDeniedError):
+        tooled.caller.completions.create(model="m", prompt=CLEAN, logprobs=0)
+
+
+def test_streams_tell_no_log_probabilities(tooled: Tooled) -> None:
+    with pytest.raises(openai.BadRequestError, match="whole answers only"):
+        create(tooled.evaluator, logprobs=True, stream=True)

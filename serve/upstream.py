@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from guard.errors import EngineError, RequestError
 from serve.replies import dump, error_body, send_error
-from serve.sse import encode
+from serve.sse import Frames, encode
 
 _UNREACHABLE = RequestError(502, "the model server does not answer; try again later", code="upstream_unreachable")
 _BROKE_OFF = RequestError(502, "the model server broke off its answer", code="upstream_failed")
@@ -114,13 +114,19 @@ class ReverseProxy:
                 kind = response.headers.get("content-type", "application/json")
                 stream = kind.startswith("text/event-stream")
                 headers = [(b"content-type", kind.encode("latin-1"))]
-                if not stream and response.content_length is not None:
+                # A compressed body has been unpacked here, and is longer.
+                packed = "content-encoding" in response.headers
+                if not stream and not packed and response.content_length is not None:
                     headers.append((b"content-length", str(response.content_length).encode()))
                 start: Message = {"type": "http.response.start", "status": response.status, "headers": headers}
                 started = True
                 await send(start)
+                frames = Frames()
                 async for chunk in response.content.iter_any():
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    if ready := frames.feed(chunk) if stream else chunk:
+                        await send({"type": "http.response.body", "body": ready, "more_body": True})
+                if frames.held:
+                    raise aiohttp.ClientPayloadError("the stream ends in the middle of an event")
         except (aiohttp.ClientError, TimeoutError, OSError):
             if not started:
                 await send_error(send, _UNREACHABLE)

@@ -44,6 +44,7 @@ from serve.prove import Facts, examine, prove_embeds
 from serve.ready import Readiness
 from serve.recorded import Recorded
 from serve.settings import Settings
+from serve.traces import Traces
 from serve.upstream import ReverseProxy, Upstream
 
 
@@ -139,7 +140,10 @@ async def make_app(
     for made in parts.values():
         metrics.know(topic.name for topic in made.policy.topics)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
-    front = Recorded(front, audit, metrics, secret)
+    traces = Traces.from_environment()
+    if traces is not None:
+        stack.callback(traces.close)
+    front = Recorded(front, audit, metrics, secret, traces)
     cards = [ModelCard(name, facts.created, facts.context) for name in names]
     ready = Readiness(upstream, [made.detector for made in parts.values()], audit)
     app: ASGIApp = build_app(front, upstream, cards, ready)

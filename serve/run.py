@@ -83,6 +83,8 @@ async def _serve(
         # Without websockets an upgrade is an ordinary request, for a path that is denied.
         config = uvicorn.Config(
             app,
+            # What is logged is the root logger's business, as all else is.
+            log_config=None,
             log_level="error",
             access_log=False,
             server_header=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from guard.errors import EngineError, RequestError
+from serve.record import record_of
 from serve.replies import dump, error_body, send_error
 from serve.sse import Frames, encode
 
@@ -54,11 +56,13 @@ class Upstream:
             await self._session.close()
             self._session = None
 
-    def request(self, method: str, path: str, body: bytes = b"") -> aiohttp.client._RequestContextManager:
-        """Begin a request; use it with `async with`."""
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> aiohttp.client._RequestContextManager:
+        """Begin a request, with `headers` beside the usual; use it with `async with`."""
         if self._session is None:
             raise EngineError("the way to the model server is not open yet")
-        headers = {"content-type": "application/json"} if body else {}
+        headers = {**(headers or {}), **({"content-type": "application/json"} if body else {})}
         return self._session.request(
             method, self._base + path, data=io.BytesIO(body) if body else None, headers=headers
         )
@@ -94,7 +98,7 @@ class ReverseProxy:
         body = await _read(receive)
         if body is None:
             return
-        work = asyncio.create_task(self._forward(scope["method"], scope["path"], body, send))
+        work = asyncio.create_task(self._forward(scope, body, send))
         gone = asyncio.create_task(_disconnected(receive))
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -107,10 +111,12 @@ class ReverseProxy:
         with suppress(asyncio.CancelledError):
             await work
 
-    async def _forward(self, method: str, path: str, body: bytes, send: Send) -> None:
+    async def _forward(self, scope: Scope, body: bytes, send: Send) -> None:
         started = stream = False
+        traced = record_of(scope).traceparent
+        headers_of = {"traceparent": traced} if traced else None
         try:
-            async with self._upstream.request(method, path, body) as response:
+            async with self._upstream.request(scope["method"], scope["path"], body, headers_of) as response:
                 kind = response.headers.get("content-type", "application/json")
                 stream = kind.startswith("text/event-stream")
                 headers = [(b"content-type", kind.encode("latin-1"))]

@@ -18,6 +18,8 @@ _LATER = frozenset((
 ))  # fmt: skip
 # What both OpenAI and vLLM write where no limit is given.
 _LIMIT = 16
+_Prompt = Annotated[str, Field(min_length=1)]
+_OneText = Annotated[list[_Prompt], Field(min_length=1, max_length=1)]
 
 
 def _one_prompt(value: Any) -> Any:
@@ -38,7 +40,7 @@ def _one_prompt(value: Any) -> Any:
 class CompletionBody(Sampled):
     """A completion request."""
 
-    prompt: Annotated[str, Field(min_length=1), BeforeValidator(_one_prompt)]
+    prompt: Annotated[str, Field(min_length=1), BeforeValidator(_one_prompt, json_schema_input_type=_Prompt | _OneText)]
 
     def as_chat(self) -> ChatBody:
         """The same request, with the prompt as what a user says."""

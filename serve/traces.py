@@ -49,7 +49,7 @@ class Traces:
     def begin(self, scope: Scope, record: Record) -> Span:
         """The span of one request, of the caller's own trace where it told one; what the model server is told of it."""
         # Not `tracestate`: it may hold anything.
-        told = {"traceparent": value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"}
+        told = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"}
         span = self._tracer.start_span("lethe", context=_CONTEXT.extract(told), kind=SpanKind.SERVER)
         carried: dict[str, str] = {}
         _CONTEXT.inject(carried, trace.set_span_in_context(span))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from starlette.types import ASGIApp, Message, Receive, Scope
+from starlette.types import ASGIApp, Receive, Scope
 
 from guard.errors import EngineError
 from guard.types import Output
 from serve.dialects.base import Request
-from serve.inner import Replay, encode_embeds
+from serve.inner import Replay, Taken, encode_embeds
 
 
 class Renewed(NamedTuple):
@@ -47,7 +47,7 @@ class Again:
         if made is None:
             return None
         body, output = made
-        taken = _Taken()
+        taken = Taken()
         await self._app(self._scope, Replay(body, self._receive), taken)
         if not taken.status:
             return None  # the caller left
@@ -61,17 +61,3 @@ class Again:
             return None
         prompt = {"prompt_embeds": encode_embeds(plan.embeds)}
         return self._request.again_body(prompt, len(plan.embeds), choices=choices, number=number), plan.output
-
-
-class _Taken:
-    """Keeps what an app sends."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.body = bytearray()
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        else:
-            self.body += message.get("body", b"")

@@ -39,13 +39,13 @@ from serve.keys.keyed import Keyed, Keyring
 from serve.keys.store import keys_file
 from serve.limited import Limited
 from serve.metrics import Metrics
+from serve.model_server import ModelServer
 from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
 from serve.ready import Readiness
 from serve.recorded import Recorded
 from serve.settings import Settings
 from serve.traces import Traces
-from serve.upstream import ReverseProxy, Upstream
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _check_dimensions(policy: Policy, hidden: int) -> None:
 
 
 async def make_app(
-    settings: Settings, parts: Mapping[Path, Parts], upstream: Upstream, stack: AsyncExitStack, metrics: Metrics
+    settings: Settings, parts: Mapping[Path, Parts], upstream: ModelServer, stack: AsyncExitStack, metrics: Metrics
 ) -> tuple[ASGIApp, Facts]:
     """Examine the model server and put the guard in front of it, or the arms, where there are some.
 
@@ -153,7 +153,7 @@ async def make_app(
 
 
 async def _guard(
-    settings: Settings, parts: Parts, facts: Facts, names: Sequence[str], upstream: Upstream, stack: AsyncExitStack
+    settings: Settings, parts: Parts, facts: Facts, names: Sequence[str], upstream: ModelServer, stack: AsyncExitStack
 ) -> Guard:
     if parts.corrupter is not None:
         for name in names:
@@ -167,7 +167,7 @@ async def _guard(
         exemplars=parts.exemplars,
         readers=(*parts.readers, *([judge] if judge else ())),
     )
-    return _fronted(settings, ReverseProxy(upstream), planner, _chat(parts, facts, names), parts.version)
+    return _fronted(settings, upstream.app, planner, _chat(parts, facts, names), parts.version)
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:

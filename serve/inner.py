@@ -25,6 +25,21 @@ class Replay:
         return {"type": "http.request", "body": body, "more_body": False}
 
 
+class Taken:
+    """Keeps what an app sends; its status is 0 until there is one."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.body = bytearray()
+
+    async def __call__(self, message: Message) -> None:
+        """Take one ASGI message."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.body += message.get("body", b"")
+
+
 def encode_embeds(embeds: torch.Tensor) -> str:
     """Prompt embeddings as vLLM takes them: base64 of torch.save's bytes.
 

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from guard.errors import EngineError, RequestError
+from serve.model_server import ModelServer
 from serve.record import record_of
 from serve.replies import dump, error_body, send_error
 from serve.sse import Frames, encode
@@ -24,7 +25,7 @@ _BROKE_OFF = RequestError(502, "the model server broke off its answer", code="up
 _KEY = "LETHE_UPSTREAM_KEY"
 
 
-class Upstream:
+class Upstream(ModelServer):
     """A model server at a URL or on a Unix socket; an async context manager that holds the connection pool.
 
     Its `key` stands in LETHE_UPSTREAM_KEY, unless another is given; "" is none.
@@ -67,25 +68,18 @@ class Upstream:
             method, self._base + path, data=io.BytesIO(body) if body else None, headers=headers
         )
 
-    async def json(self, method: str, path: str, payload: Any = None) -> tuple[int, Any]:
-        """Ask once and read the whole JSON answer, with its status.
+    @property
+    def app(self) -> ReverseProxy:
+        """See `serve.model_server.ModelServer`."""
+        return ReverseProxy(self)
 
-        Raises:
-            EngineError: no answer, or none that is JSON.
-        """
+    async def whole(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """See `serve.model_server.ModelServer`."""
         try:
-            async with self.request(method, path, dump(payload) if payload is not None else b"") as response:
-                return response.status, await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            async with self.request(method, path, body) as response:
+                return response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineError(f"the model server gave no usable answer to {method} {path}: {error}") from error
-
-    async def healthy(self) -> bool:
-        """Whether the server says it can answer."""
-        try:
-            async with asyncio.timeout(5), self.request("GET", "/health") as response:
-                return response.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return False
 
 
 class ReverseProxy:

@@ -3,8 +3,8 @@
     python -m eval.bench.overhead --server bare=http://127.0.0.1:8001 --server guarded=http://127.0.0.1:8000
 
 Every server is asked the same clean questions, streamed, in rounds: in each, all servers in turn, in an order that is
-drawn anew, so that a busy machine slows all of them. Ratios are to the first server that is named, the median over rounds, with a 95%
-interval by resampling rounds.
+drawn anew, so that a busy machine slows all of them. Ratios are to the first server that is named, the median over
+rounds, with a 95% interval by resampling rounds.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ GENERATING = sorted(path for path, methods in DOCUMENT["paths"].items() if "post
 READING = sorted(path for path, methods in DOCUMENT["paths"].items() if "get" in methods)
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 schemathesis.checks.load_all_checks()
-# What a schema cannot say: fields that go only together, that 1.0 is no integer, texts all of whose parts are empty, and
-# what only the tokenizer knows.
+# What a schema cannot say: fields that go only together, that 1.0 is no integer, that some part of a text must not be
+# empty, and what only the tokenizer knows.
 BESIDE_THE_SCHEMA = re.compile(
     "`stream_options` needs `stream`|`n` must be 1|control tokens|context is|chat template refuses|half of a surrogate|"
     "should be a valid integer|has no text"

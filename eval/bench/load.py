@@ -86,11 +86,16 @@ async def ask(session: aiohttp.ClientSession, model: str, question: Question, *,
     return Served((first or ended) - began, ended - began, text.count(b"data: "))
 
 
-async def each(session: aiohttp.ClientSession, model: str, questions: Iterator[Question], *, at_once: int) -> None:
-    """Ask all `questions`, so many at once."""
+async def each(session: aiohttp.ClientSession, model: str, questions: Iterator[Question], *, at_once: int) -> int:
+    """Ask all `questions`, so many at once; how many were not answered, as by a server that is out of time."""
 
-    async def work() -> None:
+    async def work() -> int:
+        failed = 0
         for question in questions:
-            await ask(session, model, question, max_tokens=8)
+            try:
+                await ask(session, model, question, max_tokens=8)
+            except (aiohttp.ClientError, TimeoutError, ValueError):
+                failed += 1
+        return failed
 
-    await asyncio.gather(*(work() for _ in range(at_once)))
+    return sum(await asyncio.gather(*(work() for _ in range(at_once))))

@@ -13,6 +13,7 @@ independent. With an engine behind the endpoint in place of the stub, its own me
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from contextlib import suppress
 from itertools import islice
@@ -35,12 +36,13 @@ _AT_ONCE = 16
 
 
 class Sample(NamedTuple):
-    """What was held after so many requests: MiB resident, open files and sockets, threads."""
+    """What was held after so many requests, `failed` of them not answered: MiB resident, open files, threads."""
 
     requests: int
     mib: float
     files: int
     threads: int
+    failed: int = 0
 
 
 class Slope(NamedTuple):
@@ -81,14 +83,19 @@ def slope(samples: list[Sample]) -> Slope:
     return Slope(value * 1e4, (value - wide) * 1e4, (value + wide) * 1e4)
 
 
-async def measure(url: str, model: str, pid: int, policy: Path, requests: int, samples: list[Sample]) -> None:
-    """Ask so many questions, and read in between, into `samples`."""
+async def measure(
+    url: str, model: str, pid: int, policy: Path, requests: int, samples: list[Sample], out: Path
+) -> None:
+    """Ask so many questions, and read in between, into `samples`, and `out` at once."""
     step = max(1, requests // _SAMPLES)
-    questions = mixed_questions(policy)
+    questions, failed = mixed_questions(policy), 0
     async with client(url) as session:
         for done in range(0, requests, step):
-            await each(session, model, islice(questions, min(step, requests - done)), at_once=_AT_ONCE)
-            samples.append(held(pid, min(done + step, requests)))
+            some = islice(questions, min(step, requests - done))
+            failed += await each(session, model, some, at_once=_AT_ONCE)
+            samples.append(held(pid, min(done + step, requests))._replace(failed=failed))
+            with out.open("a", encoding="utf-8") as file:
+                print(json.dumps(samples[-1]._asdict()), file=file)
 
 
 def draw(samples: list[Sample], out: Path) -> None:
@@ -110,20 +117,24 @@ def main(
     policy: Annotated[Path, typer.Option(help="Its policy, whose examples are asked.")],
     model: Annotated[str, typer.Option(help="What the model is called there.")] = "lethe-demo",
     requests: Annotated[int, typer.Option(min=100, help="How many.")] = 50_000,
+    out: Annotated[Path, typer.Option(help="JSON lines of all that is read, added to.")] = Path("runs/memory.jsonl"),
     picture: Annotated[Path | None, typer.Option(help="A PNG to write.")] = None,
 ) -> None:
     """Print a table; what was measured until then, where it is interrupted."""
     began = time.monotonic()
     samples: list[Sample] = []
+    out.parent.mkdir(parents=True, exist_ok=True)
     with suppress(KeyboardInterrupt):
-        asyncio.run(measure(url, model, pid, policy, requests, samples))
+        asyncio.run(measure(url, model, pid, policy, requests, samples, out))
     seconds = time.monotonic() - began
     table = Table(title=f"{samples[-1].requests:,} requests in {seconds:.0f} s", title_justify="left")
-    for title in ("requests", "MiB", "files", "threads"):
+    for title in ("requests", "MiB", "files", "threads", "not answered"):
         table.add_column(title, justify="right")
     for part in (0.02, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0):
         sample = samples[min(len(samples) - 1, round(part * len(samples)) - (part == 1.0))]
-        table.add_row(f"{sample.requests:,}", f"{sample.mib:.1f}", str(sample.files), str(sample.threads))
+        table.add_row(
+            f"{sample.requests:,}", f"{sample.mib:.1f}", str(sample.files), str(sample.threads), str(sample.failed)
+        )
     console = Console(width=100)
     console.print(table)
     found = slope(samples)

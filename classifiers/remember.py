@@ -13,6 +13,8 @@ from cachetools import LRUCache
 from classifiers.encoder import Encoder, Floats
 
 _REMEMBERED = 1 << 22  # numbers, four bytes each
+# What stands around the numbers of a text takes some 500 bytes more.
+_TEXTS = 1 << 14
 
 
 class Remembering(Encoder):
@@ -48,7 +50,7 @@ class RememberedScores:
     def __init__(self, score: Callable[[list[str]], Floats], topics: int) -> None:
         self._score = score
         self._topics = topics
-        self._kept: LRUCache[bytes, Floats] = LRUCache(max(1, _REMEMBERED // topics))
+        self._kept: LRUCache[bytes, Floats] = LRUCache(max(1, min(_TEXTS, _REMEMBERED // topics)))
         self._lock = Lock()
 
     def __call__(self, texts: Sequence[str]) -> Floats:

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from guard.errors import RequestError
+from serve.model_server import ModelServer
 from serve.replies import error_body
-from serve.upstream import Upstream
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ModelCard:
 
 
 def build_app(
-    guard: ASGIApp, upstream: Upstream, cards: Sequence[ModelCard], ready: Callable[[], Awaitable[bool]]
+    guard: ASGIApp, upstream: ModelServer, cards: Sequence[ModelCard], ready: Callable[[], Awaitable[bool]]
 ) -> FastAPI:
     """Put the routes together; `upstream` must be open while the app serves."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)

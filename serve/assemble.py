@@ -41,6 +41,7 @@ from serve.keys.keyed import Keyed, Keyring
 from serve.keys.store import keys_file
 from serve.limited import Limited
 from serve.metrics import Metrics
+from serve.model_server import ModelServer
 from serve.model_text import ModelText
 from serve.prove import Facts, examine, prove_embeds
 from serve.ready import Readiness
@@ -49,7 +50,7 @@ from serve.responses.routes import Retrieving
 from serve.responses.store import ResponseStore
 from serve.settings import Settings
 from serve.several import Several
-from serve.upstream import ReverseProxy, Upstream
+from serve.traces import Traces
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _check_dimensions(policy: Policy, hidden: int) -> None:
 
 
 async def make_app(
-    settings: Settings, parts: Mapping[Path, Parts], upstream: Upstream, stack: AsyncExitStack, metrics: Metrics
+    settings: Settings, parts: Mapping[Path, Parts], upstream: ModelServer, stack: AsyncExitStack, metrics: Metrics
 ) -> tuple[ASGIApp, Facts]:
     """Examine the model server and put the guard in front of it, or the arms, where there are some.
 
@@ -148,7 +149,10 @@ async def make_app(
     for made in parts.values():
         metrics.know(topic.name for topic in made.policy.topics)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
-    front = Recorded(front, audit, metrics, secret)
+    traces = Traces.from_environment()
+    if traces is not None:
+        stack.callback(traces.close)
+    front = Recorded(front, audit, metrics, secret, traces)
     cards = [ModelCard(name, facts.created, facts.context) for name in names]
     ready = Readiness(upstream, [made.detector for made in parts.values()], audit)
     app: ASGIApp = build_app(front, upstream, cards, ready)
@@ -162,7 +166,7 @@ async def _guard(
     parts: Parts,
     facts: Facts,
     names: Sequence[str],
-    upstream: Upstream,
+    upstream: ModelServer,
     stack: AsyncExitStack,
     store: ResponseStore,
 ) -> Guard:
@@ -179,7 +183,7 @@ async def _guard(
         readers=(*parts.readers, *([judge] if judge else ())),
     )
     dialects = _dialects(settings, _chat(parts, facts, names), store)
-    return _fronted(settings, ReverseProxy(upstream), planner, dialects, parts.version)
+    return _fronted(settings, upstream.app, planner, dialects, parts.version)
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -16,7 +17,16 @@ from serve.adapters import lora_flags
 from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
 from serve.keys.cli import app as keys_app
-from serve.settings import MAX_CONCURRENT, MAX_SECONDS, check_engine_flags, model_and_name, read_adapters, resolve
+from serve.logs import console as console_of
+from serve.settings import (
+    MAX_BODY,
+    MAX_CONCURRENT,
+    MAX_SECONDS,
+    check_engine_flags,
+    model_and_name,
+    read_adapters,
+    resolve,
+)
 
 app = typer.Typer(
     help="An OpenAI-compatible endpoint whose model has forgotten what a policy lists.",
@@ -66,6 +76,10 @@ def serve(
     max_seconds: Annotated[
         float, typer.Option(help="Time for one answer, to its last byte; then status 504.", min=0.1)
     ] = MAX_SECONDS,
+    max_body: Annotated[int, typer.Option(help="MiB of a request's body; more gets status 413.", min=1)] = MAX_BODY,
+    log_format: Annotated[
+        Literal["text", "json"], typer.Option(help="How standard error is written: for readers, or JSON lines.")
+    ] = "text",
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -73,7 +87,7 @@ def serve(
     """
     from serve.run import serve as run
 
-    console = Console(stderr=True)
+    console = console_of(log_format)
     with _told(console):
         settings = resolve(
             model=model,
@@ -90,6 +104,7 @@ def serve(
             keys=keys,
             max_concurrent=max_concurrent,
             max_seconds=max_seconds,
+            max_body=max_body,
         )
         run(settings, console)
 
@@ -110,6 +125,14 @@ def engine(
         checkpoint, name = model_and_name(model, served_model_name)
         ours = lora_flags(read_adapters(tuple(adapter or ())))
         bare(checkpoint, name, port, (*ours, *check_engine_flags(tuple(flags or ()))), console)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the endpoint's OpenAPI document; the server itself has no route for it."""
+    from serve.openapi import document
+
+    typer.echo(json.dumps(document(), indent=2))
 
 
 @contextmanager

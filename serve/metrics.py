@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from guard.errors import ConfigError
-from serve.record import Record
+from serve.record import Record, moments
 
 _HOST = "127.0.0.1"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -53,8 +53,8 @@ class Metrics:
             self._topics.labels(topic).inc()
         if record.failed is not None:
             self._failures.labels(record.failed).inc()
-        for stage, took in stages(record).items():
-            self._stages.labels(stage).observe(took)
+        for stage, (began, ended) in moments(record).items():
+            self._stages.labels(stage).observe(ended - began)
 
     @contextmanager
     def served(self, port: int | None) -> Iterator[None]:
@@ -77,22 +77,3 @@ class Metrics:
             server.shutdown()
             server.server_close()
             thread.join()
-
-
-def stages(record: Record) -> dict[str, float]:
-    """Seconds in each stage that a request came to.
-
-    `detect`: finding topics. `act`: the rest of making what is sent, to the model server or, in a refusal, back.
-    `upstream`: until the first byte of the model server's answer. `output_guard`: from there until the first byte left.
-    """
-    if record.grounds is None or record.begun is None:
-        return {}
-    found = {"detect": record.grounds.detect_s}
-    made = record.asked or record.left
-    if made is not None:
-        found["act"] = max(0.0, made - record.begun - found["detect"])
-    if record.asked is not None and record.came is not None:
-        found["upstream"] = record.came - record.asked
-        if record.left is not None:
-            found["output_guard"] = record.left - record.came
-    return found

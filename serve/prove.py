@@ -15,8 +15,8 @@ from guard.errors import EngineError
 from guard.types import Conversation, Message
 from serve.dialects.chat_answer import ChatShape
 from serve.inner import encode_embeds
+from serve.model_server import ModelServer
 from serve.sse import Decoder
-from serve.upstream import Upstream
 
 _SAMPLE = Conversation((Message("user", "What is the capital of France?"),))
 # No early end, so that a stream has events of every kind.
@@ -41,7 +41,7 @@ class Facts:
     untooled: Mapping[str, str] = field(default_factory=dict)
 
 
-async def examine(upstream: Upstream, name: str | None, adapters: Sequence[str] = ()) -> Facts:
+async def examine(upstream: ModelServer, name: str | None, adapters: Sequence[str] = ()) -> Facts:
     """Learn what the server serves and how it answers; `name` None takes its first model.
 
     Raises:
@@ -64,14 +64,14 @@ async def examine(upstream: Upstream, name: str | None, adapters: Sequence[str] 
     return Facts(chosen, cards[chosen].get("max_model_len"), shape, int(time.time()), untooled)
 
 
-async def _refused(upstream: Upstream, name: str, choice: str) -> str | None:
+async def _refused(upstream: ModelServer, name: str, choice: str) -> str | None:
     """Why the server lets no model choose tools so; None where it does."""
     asked = {"model": name, "messages": _messages(), "tools": [_TOOL], "tool_choice": choice, "max_tokens": 1}
     status, answer = await upstream.json("POST", "/v1/chat/completions", asked)
     return _reason(answer) if status == 400 else None
 
 
-async def _shape(upstream: Upstream, whole: dict[str, Any], stream: dict[str, Any]) -> ChatShape:
+async def _shape(upstream: ModelServer, whole: dict[str, Any], stream: dict[str, Any]) -> ChatShape:
     """Learn the form of answers; the server merges a stream's events when it is ahead, so short samples may not do."""
     *tries, final = _SAMPLE_TOKENS
     for tokens in tries:
@@ -80,12 +80,12 @@ async def _shape(upstream: Upstream, whole: dict[str, Any], stream: dict[str, An
     return await _sample(upstream, whole, stream | {"max_tokens": final})
 
 
-async def _sample(upstream: Upstream, whole: dict[str, Any], ask: dict[str, Any]) -> ChatShape:
+async def _sample(upstream: ModelServer, whole: dict[str, Any], ask: dict[str, Any]) -> ChatShape:
     told = await _events(upstream, ask | {"stream_options": {"include_usage": True}})
     return ChatShape.learn(whole, told, await _events(upstream, ask))
 
 
-async def prove_embeds(upstream: Upstream, facts: Facts, corrupter: Corrupter, name: str | None = None) -> None:
+async def prove_embeds(upstream: ModelServer, facts: Facts, corrupter: Corrupter, name: str | None = None) -> None:
     """Check that a prompt and its untouched embeddings give the same greedy answer, token for token.
 
     `name` is an adapter's where it is not the model that is asked.
@@ -126,10 +126,6 @@ def _reason(answer: Any) -> str:
     return str(error.get("message", error) if isinstance(error, dict) else error)[:300]
 
 
-async def _events(upstream: Upstream, ask: dict[str, Any]) -> list[dict[str, Any]]:
-    decoder = Decoder()
-    read: list[str] = []
-    async with upstream.request("POST", "/v1/chat/completions", json.dumps(ask).encode()) as response:
-        async for chunk in response.content.iter_any():
-            read += decoder.feed(chunk)
-    return [json.loads(data) for data in read if data != "[DONE]"]
+async def _events(upstream: ModelServer, ask: dict[str, Any]) -> list[dict[str, Any]]:
+    _, stream = await upstream.whole("POST", "/v1/chat/completions", json.dumps(ask).encode())
+    return [json.loads(data) for data in Decoder().feed(stream) if data != "[DONE]"]

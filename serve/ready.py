@@ -11,7 +11,7 @@ from guard.conversation import single
 from guard.errors import AuditError, DetectorError
 from guard.types import Detector
 from serve.audit.log import AuditLog
-from serve.upstream import Upstream
+from serve.model_server import ModelServer
 
 _PROBE = single("What is the capital of France?")
 # It costs a detection, and whoever reaches the port may ask.
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 class Readiness:
     """Asks the model server for its health, the detectors about a prompt, and the audit log for what is owed."""
 
-    def __init__(self, upstream: Upstream, detectors: Sequence[Detector], audit: AuditLog) -> None:
+    def __init__(self, upstream: ModelServer, detectors: Sequence[Detector], audit: AuditLog) -> None:
         self._upstream = upstream
         self._detectors = detectors
         self._audit = audit

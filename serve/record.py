@@ -17,7 +17,8 @@ class Record:
     """One request. `grounds` is None until it was planned; `failed` names the error where it could not be checked.
 
     The others are moments of `time.perf_counter`, None while they have not come: planning begins, the model server is
-    asked, the first of its answer comes in, the first of an answer leaves.
+    asked, the first of its answer comes in, the first of an answer leaves. `traceparent` is what the model server is
+    told of the request's trace, where there is one.
     """
 
     conversation: Conversation | None = None
@@ -30,6 +31,27 @@ class Record:
     asked: float | None = None
     came: float | None = None
     left: float | None = None
+    traceparent: str | None = None
+
+
+def moments(record: Record) -> dict[str, tuple[float, float]]:
+    """When each stage that a request came to began and ended, as moments of `time.perf_counter`.
+
+    `detect`: finding topics. `act`: the rest of making what is sent, to the model server or, in a refusal, back.
+    `upstream`: until the first byte of the model server's answer. `output_guard`: from there until the first byte left.
+    """
+    if record.grounds is None or record.begun is None:
+        return {}
+    detected = record.begun + record.grounds.detect_s
+    found = {"detect": (record.begun, detected)}
+    made = record.asked or record.left
+    if made is not None:
+        found["act"] = (detected, max(detected, made))
+    if record.asked is not None and record.came is not None:
+        found["upstream"] = (record.asked, record.came)
+        if record.left is not None:
+            found["output_guard"] = (record.came, record.left)
+    return found
 
 
 def with_record(scope: Scope, record: Record) -> Scope:

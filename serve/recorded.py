@@ -19,6 +19,7 @@ from serve.measured import Measured
 from serve.metrics import Metrics
 from serve.outlet import Outlet
 from serve.record import Record, with_record
+from serve.traces import Traces
 
 _UNRECORDED = RequestError(503, "the request could not be served; try again later", code="not_served")
 # As others call it: the caller left before anything was answered.
@@ -27,13 +28,16 @@ _log = logging.getLogger(__name__)
 
 
 class Recorded:
-    """`app`, of whose answers the audit log keeps a line each; they are counted, too."""
+    """`app`, of whose answers the audit log keeps a line each; they are counted, and traced if there are `traces`."""
 
-    def __init__(self, app: ASGIApp, audit: AuditLog, metrics: Metrics, secret: bytes) -> None:
+    def __init__(
+        self, app: ASGIApp, audit: AuditLog, metrics: Metrics, secret: bytes, traces: Traces | None = None
+    ) -> None:
         self._app = app
         self._audit = audit
         self._metrics = metrics
         self._secret = secret
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -53,6 +57,7 @@ class Recorded:
 
     async def _answered(self, scope: Scope, receive: Receive, outlet: Outlet) -> None:
         record, began = Record(), perf_counter()
+        span = self._traces.begin(scope, record) if self._traces else None
         lacking: int | None = None
 
         async def leaving(message: Message) -> None:
@@ -62,8 +67,12 @@ class Recorded:
 
         def keep(measured: Measured) -> None:
             status, seconds = lacking or measured.status, perf_counter() - began
+            if lacking is None and record.left is None:
+                record.left = perf_counter()  # a whole answer, which leaves next
             row = self._row(scope, record, measured.id) | {"status": status, "milliseconds": round(seconds * 1000, 1)}
             self._metrics.count(record, status, seconds)
+            if self._traces is not None and span is not None:
+                self._traces.end(span, record, scope["path"], status)
             try:
                 self._audit.append(row)
             except AuditError as error:

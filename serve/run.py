@@ -83,6 +83,8 @@ async def _serve(
         # Without websockets an upgrade is an ordinary request, for a path that is denied.
         config = uvicorn.Config(
             app,
+            # What is logged is the root logger's business, as all else is.
+            log_config=None,
             log_level="error",
             access_log=False,
             server_header=False,
@@ -139,7 +141,8 @@ def _loopback(listener: socket.socket) -> bool:
 def _bound(host: str, port: int) -> Iterator[socket.socket]:
     """Hold the address from the start, so that a port in use is told before the engine loads."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
+    # With the protocol told, asyncio sends small pieces at once; else each answer waits 40 ms for an acknowledgement.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))

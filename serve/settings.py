@@ -17,6 +17,7 @@ DEMO_POLICY = DEMO / "policy.yaml"
 DEMO_NAME = "lethe-demo"
 MAX_CONCURRENT = 256
 MAX_SECONDS = 600.0
+MAX_BODY = 8  # MiB
 
 # They would move the engine off its private socket, or away from what was checked at start.
 _OURS = (
@@ -50,7 +51,7 @@ class Settings:
     keys: bool = False
     max_concurrent: int = MAX_CONCURRENT
     max_seconds: float = MAX_SECONDS
-    max_body: int = 8 * 2**20
+    max_body: int = MAX_BODY * 2**20
     plan_timeout: float = 60.0
 
     @property
@@ -105,8 +106,9 @@ def resolve(
     keys: bool = False,
     max_concurrent: int = MAX_CONCURRENT,
     max_seconds: float = MAX_SECONDS,
+    max_body: int = MAX_BODY,
 ) -> Settings:
-    """Fill in the embedded model and policy where nothing was named.
+    """Fill in the embedded model and policy where nothing was named; `max_body` is in MiB.
 
     Raises:
         ConfigError: options that contradict each other or name nothing.
@@ -144,6 +146,7 @@ def resolve(
         keys,
         max_concurrent,
         max_seconds,
+        max_body * 2**20,
     )
 
 

@@ -27,6 +27,20 @@ class Decoder:
         return events
 
 
+class Frames:
+    """Holds back the half of an event with which a chunk ends: an event that never comes whole must not be sent."""
+
+    def __init__(self) -> None:
+        self.held = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """All of the stream so far that ends with a whole event, and has not been returned before."""
+        text = self.held + chunk
+        end = max(text.rfind(mark) + len(mark) if mark in text else 0 for mark in (b"\n\n", b"\r\n\r\n"))
+        self.held = text[end:]
+        return text[:end]
+
+
 def encode(data: str, kind: str | None = None) -> bytes:
     """Write one event, with its kind where the dialect names kinds; `data` is one line."""
     return (f"event: {kind}\n" if kind else "").encode() + f"data: {data}\n\n".encode()

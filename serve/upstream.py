@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from guard.errors import EngineError, RequestError
+from serve.model_server import ModelServer
+from serve.record import record_of
 from serve.replies import dump, error_body, send_error
-from serve.sse import encode
+from serve.sse import Frames, encode
 
 _UNREACHABLE = RequestError(502, "the model server does not answer; try again later", code="upstream_unreachable")
 _BROKE_OFF = RequestError(502, "the model server broke off its answer", code="upstream_failed")
 _KEY = "LETHE_UPSTREAM_KEY"
 
 
-class Upstream:
+class Upstream(ModelServer):
     """A model server at a URL or on a Unix socket; an async context manager that holds the connection pool.
 
     Its `key` stands in LETHE_UPSTREAM_KEY, unless another is given; "" is none.
@@ -54,34 +57,29 @@ class Upstream:
             await self._session.close()
             self._session = None
 
-    def request(self, method: str, path: str, body: bytes = b"") -> aiohttp.client._RequestContextManager:
-        """Begin a request; use it with `async with`."""
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> aiohttp.client._RequestContextManager:
+        """Begin a request, with `headers` beside the usual; use it with `async with`."""
         if self._session is None:
             raise EngineError("the way to the model server is not open yet")
-        headers = {"content-type": "application/json"} if body else {}
+        headers = {**(headers or {}), **({"content-type": "application/json"} if body else {})}
         return self._session.request(
             method, self._base + path, data=io.BytesIO(body) if body else None, headers=headers
         )
 
-    async def json(self, method: str, path: str, payload: Any = None) -> tuple[int, Any]:
-        """Ask once and read the whole JSON answer, with its status.
+    @property
+    def app(self) -> ReverseProxy:
+        """See `serve.model_server.ModelServer`."""
+        return ReverseProxy(self)
 
-        Raises:
-            EngineError: no answer, or none that is JSON.
-        """
+    async def whole(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """See `serve.model_server.ModelServer`."""
         try:
-            async with self.request(method, path, dump(payload) if payload is not None else b"") as response:
-                return response.status, await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            async with self.request(method, path, body) as response:
+                return response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise EngineError(f"the model server gave no usable answer to {method} {path}: {error}") from error
-
-    async def healthy(self) -> bool:
-        """Whether the server says it can answer."""
-        try:
-            async with asyncio.timeout(5), self.request("GET", "/health") as response:
-                return response.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return False
 
 
 class ReverseProxy:
@@ -94,7 +92,7 @@ class ReverseProxy:
         body = await _read(receive)
         if body is None:
             return
-        work = asyncio.create_task(self._forward(scope["method"], scope["path"], body, send))
+        work = asyncio.create_task(self._forward(scope, body, send))
         gone = asyncio.create_task(_disconnected(receive))
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -107,20 +105,28 @@ class ReverseProxy:
         with suppress(asyncio.CancelledError):
             await work
 
-    async def _forward(self, method: str, path: str, body: bytes, send: Send) -> None:
+    async def _forward(self, scope: Scope, body: bytes, send: Send) -> None:
         started = stream = False
+        traced = record_of(scope).traceparent
+        headers_of = {"traceparent": traced} if traced else None
         try:
-            async with self._upstream.request(method, path, body) as response:
+            async with self._upstream.request(scope["method"], scope["path"], body, headers_of) as response:
                 kind = response.headers.get("content-type", "application/json")
                 stream = kind.startswith("text/event-stream")
                 headers = [(b"content-type", kind.encode("latin-1"))]
-                if not stream and response.content_length is not None:
+                # A compressed body has been unpacked here, and is longer.
+                packed = "content-encoding" in response.headers
+                if not stream and not packed and response.content_length is not None:
                     headers.append((b"content-length", str(response.content_length).encode()))
                 start: Message = {"type": "http.response.start", "status": response.status, "headers": headers}
                 started = True
                 await send(start)
+                frames = Frames()
                 async for chunk in response.content.iter_any():
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    if ready := frames.feed(chunk) if stream else chunk:
+                        await send({"type": "http.response.body", "body": ready, "more_body": True})
+                if frames.held:
+                    raise aiohttp.ClientPayloadError("the stream ends in the middle of an event")
         except (aiohttp.ClientError, TimeoutError, OSError):
             if not started:
                 await send_error(send, _UNREACHABLE)

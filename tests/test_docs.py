@@ -28,3 +28,15 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
 def test_the_readme_lists_every_page():
     linked = {target for target, _ in LINK.findall(PAGES[0].read_text(encoding="utf-8"))}
     assert {f"docs/{page.name}" for page in PAGES[1:]} <= linked
+
+
+def test_the_table_of_faults_names_tests_that_exist():
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"^(?:async )?def (test_\w+)", code, re.MULTILINE))
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "| outcome |" not in line]
+    assert len(rows) > 30
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row.split(" | ")[-1])
+        assert named, row
+        assert set(named) <= there, row

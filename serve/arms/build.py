@@ -18,8 +18,9 @@ from serve.arms.renamed import Renamed
 from serve.arms.schema import AdapterArm, Arm, Experiment, GuardArm, UpstreamArm
 from serve.arms.split import Split
 from serve.asgi import Planner
+from serve.model_server import ModelServer
 from serve.prove import Facts, examine
-from serve.upstream import ReverseProxy, Upstream
+from serve.upstream import Upstream
 
 # Puts reading and planning of requests in front of what generates.
 Fronting = Callable[[ASGIApp, Planner], ASGIApp]
@@ -36,7 +37,9 @@ class Unguarded:
 class Arms:
     """What the arms of one server have in common: its `facts`, and its way to the engine."""
 
-    def __init__(self, facts: Facts, upstream: Upstream, path: str, fronting: Fronting, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, facts: Facts, upstream: ModelServer, path: str, fronting: Fronting, stack: AsyncExitStack
+    ) -> None:
         """`stack` closes what is opened for the arms."""
         self._facts = facts
         self._upstream = upstream
@@ -68,12 +71,12 @@ class Arms:
             return self._fronting(self._renamed(upstream, theirs.name), Unguarded())
         if isinstance(arm, AdapterArm):
             return self._fronting(self._renamed(self._upstream, arm.adapter), Unguarded())
-        return self._fronting(ReverseProxy(self._upstream), Unguarded())
+        return self._fronting(self._upstream.app, Unguarded())
 
-    def _renamed(self, upstream: Upstream, there: str) -> Renamed:
+    def _renamed(self, upstream: ModelServer, there: str) -> Renamed:
         mark = "system_fingerprint"
         told = {"model": self._facts.name, mark: self._facts.shape.whole.get(mark)}
-        return Renamed(ReverseProxy(upstream), there, told)
+        return Renamed(upstream.app, there, told)
 
 
 def _key(arm: UpstreamArm) -> str:

@@ -41,7 +41,15 @@ def one_text(value: Any) -> Any:
     return "\n".join(texts)
 
 
-Text = Annotated[str, BeforeValidator(one_text)]
+class TextPart(Strict):
+    """A part of a text; parts are read by `one_text`."""
+
+    type: Literal["text"]
+    text: str
+
+
+_TextParts = Annotated[list[TextPart], Field(min_length=1)]
+Text = Annotated[str, BeforeValidator(one_text, json_schema_input_type=str | _TextParts)]
 _NoList = Annotated[list[Any], Field(max_length=0)]
 
 
@@ -90,6 +98,11 @@ class ToolTurn(Typed):
     name: Label | None = None
 
 
+Stop = Annotated[str, Field(min_length=1)]
+# As many as vLLM takes.
+Stops = Annotated[list[Stop], Field(max_length=4)]
+
+
 class StreamOptions(Strict):
     """What a stream ends with."""
 
@@ -108,7 +121,7 @@ class Sampled(Strict):
     n: Annotated[int, Field(ge=1, le=128)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    stop: Annotated[str, Field(min_length=1)] | list[Annotated[str, Field(min_length=1)]] | None = None
+    stop: Stop | Stops | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None

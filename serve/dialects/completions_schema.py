@@ -20,6 +20,7 @@ _LATER = frozenset((
 _LIMIT = 16
 _Text = Annotated[str, Field(min_length=1)]
 _Ids = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
+_Several = Annotated[list[_Text | _Ids], Field(min_length=1, max_length=128)]
 
 
 def _one_prompt(value: Any) -> Any:
@@ -38,7 +39,7 @@ def _one_prompt(value: Any) -> Any:
 class CompletionBody(Sampled):
     """A completion request."""
 
-    prompt: Annotated[_Text | _Ids, BeforeValidator(_one_prompt)]
+    prompt: Annotated[_Text | _Ids, BeforeValidator(_one_prompt, json_schema_input_type=_Text | _Ids | _Several)]
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
     @model_validator(mode="after")

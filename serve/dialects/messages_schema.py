@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from serve.dialects.chat_schema import ChatBody
+from serve.dialects.chat_schema import ChatBody, Stops
 from serve.dialects.fields import Strict, checked
 
 # Known to Anthropic; named so that a caller learns that the field, not the spelling, is the trouble.
@@ -31,7 +31,8 @@ def _texts(value: list[Any]) -> list[str]:
             raise ValueError("may hold blocks of type text only; images, documents, tools and thinking are not read")
         # `cache_control` asks for nothing that changes an answer.
         more = sorted(block.keys() - {"type", "text", "cache_control", "citations"})
-        if more or block.get("citations") or not isinstance(block.get("text"), str):
+        cited = block.get("citations") not in (None, [])
+        if more or cited or not isinstance(block.get("text"), str):
             raise ValueError(f"a text block holds `type` and `text`, a string; not `{(more or ['citations'])[0]}`")
         texts.append(block["text"])
     return [text for text in texts if text]
@@ -54,11 +55,23 @@ def _system(value: Any) -> Any:
     return "".join(text for text in _texts(value) if not text.startswith(_BILLING))
 
 
+class TextBlock(Strict):
+    """A block of a text; blocks are read by `_texts`."""
+
+    type: Literal["text"]
+    text: str
+    cache_control: Any = None
+    citations: Annotated[list[Any], Field(max_length=0)] | None = None
+
+
+_NotEmpty = Annotated[list[TextBlock], Field(min_length=1)]
+
+
 class Turn(Strict):
     """What a user or the model said."""
 
     role: Literal["user", "assistant"]
-    content: Annotated[str, BeforeValidator(_turn)]
+    content: Annotated[str, BeforeValidator(_turn, json_schema_input_type=str | _NotEmpty)]
 
 
 class MessagesBody(Strict):
@@ -67,11 +80,11 @@ class MessagesBody(Strict):
     model: str
     messages: Annotated[list[Turn], Field(min_length=1)]
     max_tokens: Annotated[int, Field(ge=1)]
-    system: Annotated[str, BeforeValidator(_system)] | None = None
+    system: Annotated[str, BeforeValidator(_system, json_schema_input_type=str | list[TextBlock])] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=0)] | None = None
-    stop_sequences: list[Annotated[str, Field(min_length=1)]] | None = None
+    stop_sequences: Stops | None = None
     stream: bool | None = None
     metadata: dict[str, Any] | None = None
 

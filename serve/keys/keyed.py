@@ -14,8 +14,8 @@ from serve.keys.store import Key, find_key, read_keys
 from serve.metrics import Metrics
 
 # They tell no more than whether the server works.
-_OPEN = (("GET", "/health"), ("GET", "/ready"))
-_UNKNOWN = RequestError(401, "give a valid key as `Authorization: Bearer KEY`", code="invalid_api_key")
+OPEN = (("GET", "/health"), ("GET", "/ready"))
+UNKNOWN = RequestError(401, "give a valid key as `Authorization: Bearer KEY`", code="invalid_api_key")
 _UNREADABLE = RequestError(503, "keys cannot be checked; try again later", code="not_served")
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Keyed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        if scope["type"] == "http" and (scope["method"], scope["path"]) not in _OPEN:
+        if scope["type"] == "http" and (scope["method"], scope["path"]) not in OPEN:
             try:
                 key = self._keyring.find(given_key(scope) or b"")
             except ConfigError as error:
@@ -74,7 +74,7 @@ class Keyed:
                 return
             if key is None:
                 self._metrics.unauthorised.inc()
-                await refuse(scope, send, _UNKNOWN, {"www-authenticate": "Bearer"})
+                await refuse(scope, send, UNKNOWN, {"www-authenticate": "Bearer"})
                 return
             scope = with_caller(scope, Caller(key.id, key.role))
         await self._app(scope, receive, send)

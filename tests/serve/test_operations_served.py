@@ -61,7 +61,9 @@ async def operated(checkpoint: Path, policy_file: Path, state: Path, engine_port
         metrics = probe.getsockname()[1]
     key, text = add_key(state / "keys.json", (state / "secret").read_bytes(), role="evaluator", name="tests")
     options = ["--upstream", f"http://127.0.0.1:{engine_port}", "--keys", "--metrics-port", str(metrics)]
-    server = start_server(checkpoint, policy_file, *options, "--max-concurrent", "4", state=state)
+    server = start_server(
+        checkpoint, policy_file, *options, "--max-concurrent", "4", "--log-format", "json", state=state
+    )
     try:
         await asyncio.to_thread(server.wait_ready)
         yield Operated(server, state, key.id, text, metrics)
@@ -143,4 +145,7 @@ async def test_the_log_that_all_servers_share_is_whole_and_holds_no_text(operate
     assert out.startswith(b"whole: lines 1 to ")
     text = (operated.state / "audit" / "audit.jsonl").read_text()
     assert not [word for word in ("Mira", "Vasquell", "Where", "egg", operated.key) if word in text]
-    assert "Traceback" not in operated.server.log.read_text()
+    told = operated.server.log.read_text()
+    assert "Traceback" not in told
+    lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    assert [line["level"] for line in lines if line["message"].startswith("ready at http://")] == ["INFO"]

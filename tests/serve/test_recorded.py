@@ -20,8 +20,8 @@ from serve.arms.schema import Experiment
 from serve.arms.split import Split
 from serve.asgi import Guard
 from serve.audit.log import AuditLog
-from serve.metrics import Metrics, stages
-from serve.record import Record
+from serve.metrics import Metrics
+from serve.record import Record, moments
 from serve.recorded import Recorded, prompt_hash
 
 SECRET = b"0" * 32
@@ -235,9 +235,14 @@ async def test_what_is_in_flight_is_seen_while_it_is(kept):
 def test_the_stages_of_a_request_are_what_lies_between_its_moments():
     found = Grounds(detect_s=0.25)
     record = Record(grounds=found, begun=10.0, asked=10.75, came=12.0, left=12.125)
-    assert stages(record) == {"detect": 0.25, "act": 0.5, "upstream": 1.25, "output_guard": 0.125}
-    assert stages(Record(grounds=found, begun=10.0, left=10.75)) == {"detect": 0.25, "act": 0.5}
-    assert stages(Record(begun=10.0)) == {}
+    assert moments(record) == {
+        "detect": (10.0, 10.25),
+        "act": (10.25, 10.75),
+        "upstream": (10.75, 12.0),
+        "output_guard": (12.0, 12.125),
+    }
+    assert list(moments(Record(grounds=found, begun=10.0, left=10.75))) == ["detect", "act"]
+    assert moments(Record(begun=10.0)) == {}
 
 
 async def test_the_moments_of_an_answer_come_in_order(kept):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
 from classifiers.answers import AnswerReader
-from classifiers.artifact import seal
-from classifiers.detector import load_detector
+from classifiers.detector import ArtifactDetector, load_detector
 from classifiers.exemplars import IndexedExemplars
-from classifiers.fit import ensure_artifact
 from classifiers.protect import learn_protected
 from guard.act.corrupt import Corrupter
 from guard.embeds import EmbeddingTable
@@ -24,8 +23,8 @@ from guard.output.protected import Protected
 from guard.pipeline import Pipeline
 from guard.policy import CorruptAction, IculAction, Policy
 from guard.prompt import Renderer
-from guard.secret import digest, load_secret
-from guard.types import Detector, Exemplars, Reader
+from guard.secret import load_secret
+from guard.types import Exemplars, Reader
 from serve.app import ModelCard, build_app
 from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
@@ -40,6 +39,12 @@ from serve.keys.store import keys_file
 from serve.limited import Limited
 from serve.metrics import Metrics
 from serve.model_text import ModelText
+from serve.monitor import Monitoring
+from serve.policies.identity import policy_id
+from serve.policies.live import Live, Serving
+from serve.policies.news import PolicyNews
+from serve.policies.store import Store
+from serve.policies.version import Version
 from serve.prove import Facts, examine, prove_embeds
 from serve.ready import Readiness
 from serve.recorded import Recorded
@@ -49,55 +54,71 @@ from serve.upstream import ReverseProxy, Upstream
 
 @dataclass(frozen=True)
 class Parts:
-    """What can be made while the engine still loads."""
+    """What can be made while the engine still loads, of version `number` of a policy.
 
+    `policy` is what is enforced of it, `until` when that changes, since a topic expires; `version` stands for it.
+    """
+
+    number: int
+    by: str
     policy: Policy
+    until: datetime | None
     version: str
-    detector: Detector
+    detector: ArtifactDetector
     text: ModelText
     corrupter: Corrupter | None
     protected: Protected
     exemplars: Exemplars | None
     readers: tuple[Reader, ...]
 
+    def expired(self, now: datetime) -> bool:
+        """Whether another part of the policy is to be enforced by now."""
+        return self.until is not None and self.until <= now
 
-def make_parts(settings: Settings, policy: Policy) -> Parts:
-    """Fit or load the classifier, learn what answers may not say, read the checkpoint's tokenizer and embeddings.
+
+def make_parts(settings: Settings, version: Version, before: Parts | None = None) -> Parts:
+    """Load a version's classifier, learn what answers may not say, read the checkpoint's tokenizer and embeddings.
+
+    What hangs on the checkpoint or the encoder alone is taken from the parts `before`.
 
     Raises:
         ArtifactError: the artifact is damaged or made for something else.
-        ConfigError: an action asks for more dimensions than the model's embeddings have, or for exemplars that the
-            policy's files do not hold; or what the policy protects is retained as well.
+        ConfigError: the version cannot be read; an action asks for more dimensions than the model's embeddings have, or
+            for exemplars that the policy's files do not hold; or what the policy protects is retained as well.
         EngineError: the checkpoint lacks what the policy needs.
     """
-    secret = load_secret()
+    secret, now = load_secret(), datetime.now(UTC)
+    whole = version.policy()
+    policy = whole.enforced(now)
     protected = learn_protected(policy)
     # Reads the table of look-alikes now, and not when the first Greek letter of an answer comes, in the event loop.
     plain_letter("\u03b1")
-    artifact = ensure_artifact(policy, secret=secret, out=settings.artifact)
-    detector = load_detector(artifact, policy=policy, secret=secret)
-    text = ModelText.from_checkpoint(settings.model)
+    encoder = before.detector.encoder if before else None
+    detector = load_detector(version.artifact, policy=whole, secret=secret, encoder=encoder, at=now)
+    text = before.text if before else ModelText.from_checkpoint(settings.model)
     actions = [action for topic in policy.topics for action in topic.actions]
     shows = any(isinstance(action, IculAction) for action in actions)
-    exemplars = IndexedExemplars(detector.neighbours, detector.encoder, policy, secret=secret) if shows else None
+    exemplars = IndexedExemplars(detector.neighbours, detector.encoder, whole, secret=secret) if shows else None
     corrupter = None
     if policy.corrupts:
-        table = EmbeddingTable.from_checkpoint(settings.model)
+        known = before.corrupter if before else None
+        table = known.table if known else EmbeddingTable.from_checkpoint(settings.model)
         _check_dimensions(policy, table.hidden)
-        corrupter = Corrupter(Renderer(text.tokenizer), table, secret=secret)
+        corrupter = known or Corrupter(Renderer(text.tokenizer), table, secret=secret)
     classified = any(topic.output.classify for topic in policy.topics)
-    readers = (AnswerReader(detector, policy),) if classified else ()
-    return Parts(policy, _version(policy, artifact, secret), detector, text, corrupter, protected, exemplars, readers)
-
-
-def _version(policy: Policy, artifact: Path, secret: bytes) -> str:
-    """What stands for all that decides: the policy, and the classifier with the examples that it was fitted to."""
-    # Where the files lie is of no account; what is in them the artifact's seal covers.
-    told = policy.model_dump(mode="json", exclude={"retain"})
-    for topic in told["topics"]:
-        del topic["examples"]
-    text = json.dumps(told)
-    return digest(secret, b"policy version", text.encode(), seal(artifact)).hex()[:16]
+    return Parts(
+        number=version.number,
+        by=version.record.by,
+        policy=policy,
+        until=min((t.expires for t in policy.topics if t.expires is not None), default=None),
+        version=policy_id(policy, version.artifact, secret),
+        detector=detector,
+        text=text,
+        corrupter=corrupter,
+        protected=protected,
+        exemplars=exemplars,
+        readers=(AnswerReader(detector, policy),) if classified else (),
+    )
 
 
 def _check_dimensions(policy: Policy, hidden: int) -> None:
@@ -123,47 +144,88 @@ async def make_app(
     """
     facts = await examine(upstream, settings.served_name, settings.models_beside)
     names = (facts.name, *settings.adapter_models)
-    guards = {path: await _guard(settings, made, facts, names, upstream, stack) for path, made in parts.items()}
-    front: ASGIApp = next(iter(guards.values()))
     secret = load_secret()
     audit = AuditLog(audit_folder(), secret)
     stack.callback(audit.close)
+    news = PolicyNews(audit, metrics, monitor=settings.monitor)
+    lives: dict[Path, Live] = {}
+    for path, made in parts.items():
+        make = _Making(settings, facts, names, upstream)
+        live = Live(Store.of(path, secret), await make.serving(made), make, news)
+        lives[path] = await stack.enter_async_context(_watched(live))
+    front: ASGIApp = next(iter(lives.values()))
     if settings.arms is not None:
         chat = _chat(next(iter(parts.values())), facts, names)
 
         def fronting(app: ASGIApp, planner: Planner) -> Guard:
             return _fronted(settings, app, planner, chat)
 
-        by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
+        by_arm = lives | ({None: lives[settings.policy]} if settings.policy in lives else {})
         front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
-    for made in parts.values():
-        metrics.know(topic.name for topic in made.policy.topics)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
     front = Recorded(front, audit, metrics, secret)
     cards = [ModelCard(name, facts.created, facts.context) for name in names]
-    ready = Readiness(upstream, [made.detector for made in parts.values()], audit)
+    ready = Readiness(upstream, list(lives.values()), audit)
     app: ASGIApp = build_app(front, upstream, cards, ready)
     if settings.keys:
         app = Keyed(app, Keyring(keys_file(), secret), metrics)
     return app, facts
 
 
-async def _guard(
-    settings: Settings, parts: Parts, facts: Facts, names: Sequence[str], upstream: Upstream, stack: AsyncExitStack
-) -> Guard:
-    if parts.corrupter is not None:
-        for name in names:
-            await prove_embeds(upstream, facts, parts.corrupter, name)
-    judge = await stack.enter_async_context(opened(parts.policy))
-    planner = Pipeline(
-        parts.policy,
-        parts.detector,
-        parts.corrupter,
-        parts.protected,
-        exemplars=parts.exemplars,
-        readers=(*parts.readers, *([judge] if judge else ())),
-    )
-    return _fronted(settings, ReverseProxy(upstream), planner, _chat(parts, facts, names), parts.version)
+class _Making:
+    """Makes what serves a version of a policy."""
+
+    def __init__(self, settings: Settings, facts: Facts, names: Sequence[str], upstream: Upstream) -> None:
+        self._settings = settings
+        self._facts = facts
+        self._names = names
+        self._upstream = upstream
+
+    async def __call__(self, version: Version, before: Parts) -> Serving:
+        """What serves a version that came in force while the server runs, beside the parts that serve now.
+
+        Raises:
+            LetheError: it cannot be served.
+        """
+        parts = await asyncio.to_thread(make_parts, self._settings, version, before)
+        return await self.serving(parts, proven=before.corrupter)
+
+    async def serving(self, parts: Parts, *, proven: Corrupter | None = None) -> Serving:
+        """What serves these parts; with what is `proven` the server does what it should.
+
+        Raises:
+            ConfigError: the environment lacks the judge's key.
+            EngineError: the server does not do what the policy needs.
+        """
+        if parts.corrupter is not None and parts.corrupter is not proven:
+            for name in self._names:
+                await prove_embeds(self._upstream, self._facts, parts.corrupter, name)
+        async with AsyncExitStack() as stack:
+            judge = await stack.enter_async_context(opened(parts.policy))
+            planner: Planner = Pipeline(
+                parts.policy,
+                parts.detector,
+                parts.corrupter,
+                parts.protected,
+                exemplars=parts.exemplars,
+                readers=(*parts.readers, *([judge] if judge else ())),
+            )
+            if self._settings.monitor:
+                planner = Monitoring(planner)
+            chat = _chat(parts, self._facts, self._names)
+            guard = _fronted(self._settings, ReverseProxy(self._upstream), planner, chat, parts.version)
+            return Serving(parts, guard, stack.pop_all())
+
+
+@asynccontextmanager
+async def _watched(live: Live) -> AsyncIterator[Live]:
+    watch = asyncio.create_task(live.watch())
+    try:
+        yield live
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await live.close()
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:

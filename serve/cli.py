@@ -16,6 +16,7 @@ from serve.adapters import lora_flags
 from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
 from serve.keys.cli import app as keys_app
+from serve.policies.cli import app as topics
 from serve.settings import MAX_CONCURRENT, MAX_SECONDS, check_engine_flags, model_and_name, read_adapters, resolve
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command()(fit)
 app.command()(check)
 app.add_typer(audit, name="audit")
 app.add_typer(keys_app, name="keys")
+app.add_typer(topics, name="topics")
 
 _VLLM = Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-FLAGS", help="Handed to vLLM unchanged.")]
 _MODEL = Annotated[
@@ -66,6 +68,12 @@ def serve(
     max_seconds: Annotated[
         float, typer.Option(help="Time for one answer, to its last byte; then status 504.", min=0.1)
     ] = MAX_SECONDS,
+    monitor: Annotated[
+        bool, typer.Option("--monitor", help="Guard nothing: only record what would have been done.")
+    ] = False,
+    keep_flagged: Annotated[
+        bool, typer.Option("--keep-flagged", help="Keep the text of flagged prompts, for `lethe flagged`.")
+    ] = False,
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -90,6 +98,8 @@ def serve(
             keys=keys,
             max_concurrent=max_concurrent,
             max_seconds=max_seconds,
+            monitor=monitor,
+            keep_flagged=keep_flagged,
         )
         run(settings, console)
 

@@ -18,11 +18,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from guard.errors import ConfigError, EngineError
-from guard.policy import load_policy
+from guard.policy import Policy, load_policy
+from guard.secret import load_secret
 from serve.arms.tell import tell_arms
 from serve.assemble import Parts, make_app, make_parts
 from serve.engine import Engine
 from serve.metrics import Metrics
+from serve.policies.change import Changes
+from serve.policies.news import tell_versions
+from serve.policies.store import Store
+from serve.policies.version import Version
 from serve.settings import Settings
 from serve.upstream import Upstream
 
@@ -45,10 +50,16 @@ def serve(settings: Settings, console: Console) -> None:
         with engine or nullcontext():
             if engine is not None:
                 console.print(f"started vLLM with {settings.model}; meanwhile, the classifier")
-            parts = {path: make_parts(settings, policy) for path, policy in policies.items()}
+            parts = {path: make_parts(settings, _begun(settings, path, policy)) for path, policy in policies.items()}
             if engine is not None:
                 engine.wait_healthy(console)
             asyncio.run(_serve(settings, parts, engine, listener, metrics, console))
+
+
+def _begun(settings: Settings, path: Path, policy: Policy) -> Version:
+    """The version to serve of a policy file."""
+    secret = load_secret()
+    return Changes(Store.of(path, secret), secret, "lethe serve").begin(policy, settings.artifact)
 
 
 def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], console: Console) -> None:
@@ -102,6 +113,7 @@ async def _serve(
             )
         if settings.arms is not None:
             tell_arms(settings.arms, console, keys=settings.keys)
+        tell_versions(parts.values(), console, monitor=settings.monitor)
         if not settings.keys and not _loopback(listener):
             console.print(
                 "[bold yellow]warning:[/] whoever reaches this address may ask: no keys are asked for. See --keys.",

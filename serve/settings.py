@@ -50,6 +50,8 @@ class Settings:
     keys: bool = False
     max_concurrent: int = MAX_CONCURRENT
     max_seconds: float = MAX_SECONDS
+    monitor: bool = False
+    keep_flagged: bool = False
     max_body: int = 8 * 2**20
     plan_timeout: float = 60.0
 
@@ -105,6 +107,8 @@ def resolve(
     keys: bool = False,
     max_concurrent: int = MAX_CONCURRENT,
     max_seconds: float = MAX_SECONDS,
+    monitor: bool = False,
+    keep_flagged: bool = False,
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named.
 
@@ -144,6 +148,8 @@ def resolve(
         keys,
         max_concurrent,
         max_seconds,
+        monitor,
+        keep_flagged,
     )
 
 

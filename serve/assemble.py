@@ -5,26 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from classifiers.answers import AnswerReader
-from classifiers.detector import ArtifactDetector, load_detector
-from classifiers.exemplars import IndexedExemplars
-from classifiers.protect import learn_protected
 from guard.act.corrupt import Corrupter
-from guard.embeds import EmbeddingTable
-from guard.errors import ConfigError
-from guard.lookalikes import plain_letter
-from guard.output.protected import Protected
 from guard.pipeline import Pipeline
-from guard.policy import CorruptAction, IculAction, Policy
-from guard.prompt import Renderer
 from guard.secret import load_secret
-from guard.types import Exemplars, Reader
+from serve.admin.app import build_admin
+from serve.admin.door import Door
+from serve.admin.jobs import Jobs
 from serve.app import ModelCard, build_app
 from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
@@ -33,14 +23,14 @@ from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
 from serve.dialects.completions import CompletionsDialect
 from serve.dialects.messages import MessagesDialect
+from serve.flagged.store import FlaggedStore, flagged_file
 from serve.judge import opened
 from serve.keys.keyed import Keyed, Keyring
 from serve.keys.store import keys_file
 from serve.limited import Limited
 from serve.metrics import Metrics
-from serve.model_text import ModelText
 from serve.monitor import Monitoring
-from serve.policies.identity import policy_id
+from serve.parts import Parts, make_parts
 from serve.policies.live import Live, Serving
 from serve.policies.news import PolicyNews
 from serve.policies.store import Store
@@ -50,85 +40,6 @@ from serve.ready import Readiness
 from serve.recorded import Recorded
 from serve.settings import Settings
 from serve.upstream import ReverseProxy, Upstream
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What can be made while the engine still loads, of version `number` of a policy.
-
-    `policy` is what is enforced of it, `until` when that changes, since a topic expires; `version` stands for it.
-    """
-
-    number: int
-    by: str
-    policy: Policy
-    until: datetime | None
-    version: str
-    detector: ArtifactDetector
-    text: ModelText
-    corrupter: Corrupter | None
-    protected: Protected
-    exemplars: Exemplars | None
-    readers: tuple[Reader, ...]
-
-    def expired(self, now: datetime) -> bool:
-        """Whether another part of the policy is to be enforced by now."""
-        return self.until is not None and self.until <= now
-
-
-def make_parts(settings: Settings, version: Version, before: Parts | None = None) -> Parts:
-    """Load a version's classifier, learn what answers may not say, read the checkpoint's tokenizer and embeddings.
-
-    What hangs on the checkpoint or the encoder alone is taken from the parts `before`.
-
-    Raises:
-        ArtifactError: the artifact is damaged or made for something else.
-        ConfigError: the version cannot be read; an action asks for more dimensions than the model's embeddings have, or
-            for exemplars that the policy's files do not hold; or what the policy protects is retained as well.
-        EngineError: the checkpoint lacks what the policy needs.
-    """
-    secret, now = load_secret(), datetime.now(UTC)
-    whole = version.policy()
-    policy = whole.enforced(now)
-    protected = learn_protected(policy)
-    # Reads the table of look-alikes now, and not when the first Greek letter of an answer comes, in the event loop.
-    plain_letter("\u03b1")
-    encoder = before.detector.encoder if before else None
-    detector = load_detector(version.artifact, policy=whole, secret=secret, encoder=encoder, at=now)
-    text = before.text if before else ModelText.from_checkpoint(settings.model)
-    actions = [action for topic in policy.topics for action in topic.actions]
-    shows = any(isinstance(action, IculAction) for action in actions)
-    exemplars = IndexedExemplars(detector.neighbours, detector.encoder, whole, secret=secret) if shows else None
-    corrupter = None
-    if policy.corrupts:
-        known = before.corrupter if before else None
-        table = known.table if known else EmbeddingTable.from_checkpoint(settings.model)
-        _check_dimensions(policy, table.hidden)
-        corrupter = known or Corrupter(Renderer(text.tokenizer), table, secret=secret)
-    classified = any(topic.output.classify for topic in policy.topics)
-    return Parts(
-        number=version.number,
-        by=version.record.by,
-        policy=policy,
-        until=min((t.expires for t in policy.topics if t.expires is not None), default=None),
-        version=policy_id(policy, version.artifact, secret),
-        detector=detector,
-        text=text,
-        corrupter=corrupter,
-        protected=protected,
-        exemplars=exemplars,
-        readers=(AnswerReader(detector, policy),) if classified else (),
-    )
-
-
-def _check_dimensions(policy: Policy, hidden: int) -> None:
-    asked = [(t.name, a.dimensions) for t in policy.topics for a in t.actions if isinstance(a, CorruptAction)]
-    for name, dimensions in asked:
-        if dimensions is not None and dimensions > hidden:
-            raise ConfigError(
-                f"the topic {name!r} corrupts {dimensions} dimensions, but the model's embeddings have {hidden}; "
-                "give fewer, or leave `dimensions` out to change them all"
-            )
 
 
 async def make_app(
@@ -163,11 +74,17 @@ async def make_app(
         by_arm = lives | ({None: lives[settings.policy]} if settings.policy in lives else {})
         front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
-    front = Recorded(front, audit, metrics, secret)
+    flagged = None
+    if settings.keep_flagged:
+        flagged = FlaggedStore(flagged_file())
+        stack.callback(flagged.close)
+    front = Recorded(front, audit, metrics, secret, flagged)
     cards = [ModelCard(name, facts.created, facts.context) for name in names]
     ready = Readiness(upstream, list(lives.values()), audit)
     app: ASGIApp = build_app(front, upstream, cards, ready)
     if settings.keys:
+        if settings.arms is None:
+            app = await _with_admin(settings, app, next(iter(lives.values())), audit, stack)
         app = Keyed(app, Keyring(keys_file(), secret), metrics)
     return app, facts
 
@@ -215,6 +132,17 @@ class _Making:
             chat = _chat(parts, self._facts, self._names)
             guard = _fronted(self._settings, ReverseProxy(self._upstream), planner, chat, parts.version)
             return Serving(parts, guard, stack.pop_all())
+
+
+async def _with_admin(settings: Settings, app: ASGIApp, live: Live, audit: AuditLog, stack: AsyncExitStack) -> ASGIApp:
+    """`app` with the admin routes; behind arms, which may have several policies, there are none."""
+
+    async def made() -> str | None:
+        return await live.refresh(again=True)
+
+    jobs = Jobs(made)
+    stack.push_async_callback(jobs.close)
+    return Door(app, build_admin(live, jobs), audit, max_body=settings.max_body)
 
 
 @asynccontextmanager

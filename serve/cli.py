@@ -15,6 +15,7 @@ from guard.errors import EngineError, LetheError
 from serve.adapters import lora_flags
 from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
+from serve.flagged.cli import app as flagged
 from serve.keys.cli import app as keys_app
 from serve.policies.cli import app as topics
 from serve.settings import MAX_CONCURRENT, MAX_SECONDS, check_engine_flags, model_and_name, read_adapters, resolve
@@ -30,6 +31,7 @@ app.command()(check)
 app.add_typer(audit, name="audit")
 app.add_typer(keys_app, name="keys")
 app.add_typer(topics, name="topics")
+app.add_typer(flagged, name="flagged")
 
 _VLLM = Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-FLAGS", help="Handed to vLLM unchanged.")]
 _MODEL = Annotated[

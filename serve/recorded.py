@@ -14,6 +14,7 @@ from guard.secret import digest
 from guard.types import Conversation
 from serve.audit.log import AuditLog
 from serve.caller import caller_id, caller_key, caller_of
+from serve.flagged.store import Flagged, FlaggedStore, messages_of, now
 from serve.measured import Measured
 from serve.metrics import Metrics
 from serve.outlet import Outlet
@@ -28,11 +29,15 @@ _log = logging.getLogger(__name__)
 class Recorded:
     """`app`, of whose answers the audit log keeps a line each; they are counted, too."""
 
-    def __init__(self, app: ASGIApp, audit: AuditLog, metrics: Metrics, secret: bytes) -> None:
+    def __init__(
+        self, app: ASGIApp, audit: AuditLog, metrics: Metrics, secret: bytes, flagged: FlaggedStore | None = None
+    ) -> None:
+        """`flagged` keeps the text of requests in which topics were found, if there is one."""
         self._app = app
         self._audit = audit
         self._metrics = metrics
         self._secret = secret
+        self._flagged = flagged
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -63,6 +68,7 @@ class Recorded:
             status, seconds = lacking or measured.status, perf_counter() - began
             row = self._row(scope, record, measured.id) | {"status": status, "milliseconds": round(seconds * 1000, 1)}
             self._metrics.count(record, status, seconds)
+            self._keep_text(row, record)
             try:
                 self._audit.append(row)
             except AuditError as error:
@@ -94,6 +100,11 @@ class Recorded:
             "stream": record.stream,
             "prompt": prompt_hash(self._secret, record.conversation) if record.conversation else None,
         }
+
+    def _keep_text(self, row: dict[str, Any], record: Record) -> None:
+        if self._flagged is not None and row["topics"] and record.conversation is not None:
+            said = messages_of(record.conversation)
+            self._flagged.keep(Flagged(row["id"], now(), row["policy"], row["topics"], row["action"], said))
 
     def _caller(self, scope: Scope) -> str | None:
         try:

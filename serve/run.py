@@ -21,9 +21,10 @@ from guard.errors import ConfigError, EngineError
 from guard.policy import Policy, load_policy
 from guard.secret import load_secret
 from serve.arms.tell import tell_arms
-from serve.assemble import Parts, make_app, make_parts
+from serve.assemble import make_app
 from serve.engine import Engine
 from serve.metrics import Metrics
+from serve.parts import Parts, make_parts
 from serve.policies.change import Changes
 from serve.policies.news import tell_versions
 from serve.policies.store import Store

@@ -19,7 +19,7 @@ from serve.policies.store import Store
 from serve.policies.version import Version
 
 if TYPE_CHECKING:
-    from serve.assemble import Parts
+    from serve.parts import Parts
 
 _POLL_S = 0.5
 # A version that was refused may be well later: the disk was full, or the model server away.

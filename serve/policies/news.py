@@ -14,7 +14,7 @@ from serve.metrics import Metrics
 from serve.policies.live import Serving
 
 if TYPE_CHECKING:
-    from serve.assemble import Parts
+    from serve.parts import Parts
 
 
 class PolicyNews:

@@ -32,7 +32,7 @@ from guard.conversation import single
 from guard.pipeline import Pipeline
 from guard.secret import load_secret
 from guard.types import Ask
-from serve.assemble import make_parts
+from serve.parts import make_parts
 from serve.policies.store import Store
 from serve.settings import Settings
 

@@ -2,7 +2,7 @@ import pytest
 
 from guard.errors import ConfigError
 from guard.policy import load_policy
-from serve.assemble import _check_dimensions
+from serve.parts import _check_dimensions
 from serve.policies.identity import policy_id
 
 

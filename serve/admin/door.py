@@ -64,7 +64,7 @@ class Door:
         }
         try:
             self._audit.settle()
-            self._audit.append({"event": "admin"} | who | what)
+            self._audit.append(row)
         except AuditError as error:
             _log.error("an admin's request was not served: %s", error)
             raise _UNRECORDED from error

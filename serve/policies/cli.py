@@ -28,7 +28,7 @@ _POLICY = Annotated[
     Path, typer.Option("--policy", help="The policy file that servers were started with.", show_default="the embedded")
 ]
 _NAME = Annotated[str, typer.Argument(help="As `lethe topics list` shows it.")]
-_NICE = 19
+_NICE = 10
 
 
 @app.command("list")

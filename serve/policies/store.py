@@ -34,7 +34,7 @@ class Store:
         self.folder = folder
         self._secret = secret
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"cannot keep versions of the policy in {folder}: {error.strerror}") from error
 
@@ -47,7 +47,9 @@ class Store:
         """
         place = policy_file.resolve()
         mark = hashlib.sha256(str(place).encode()).hexdigest()[:12]
-        return cls(state_dir() / "policies" / f"{place.stem}-{mark}", secret)
+        folder = state_dir() / "policies"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return cls(folder / f"{place.stem}-{mark}", secret)
 
     def pointer(self) -> int | None:
         """The number of the version in force; None where there has been none.

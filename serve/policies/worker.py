@@ -24,7 +24,7 @@ from guard.errors import LetheError
 from guard.policy import one_topic
 from guard.secret import load_secret
 
-_NICE = 19
+_NICE = 10
 
 
 class Order(BaseModel):

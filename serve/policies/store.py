@@ -45,7 +45,8 @@ class Store:
         Raises:
             ConfigError: the folder cannot be made.
         """
-        place = policy_file.resolve()
+        # A link stays the same file when it is made to point at another one, as where a cluster mounts its settings.
+        place = policy_file.parent.resolve() / policy_file.name
         mark = hashlib.sha256(str(place).encode()).hexdigest()[:12]
         folder = state_dir() / "policies"
         folder.mkdir(mode=0o700, exist_ok=True)

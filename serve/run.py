@@ -8,7 +8,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -81,7 +81,7 @@ def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], consol
 
 async def _serve(
     settings: Settings,
-    parts: Mapping[Path, Parts],
+    parts: dict[Path, Parts],
     engine: Engine | None,
     listener: socket.socket,
     metrics: Metrics,
@@ -115,6 +115,8 @@ async def _serve(
         if settings.arms is not None:
             tell_arms(settings.arms, console, keys=settings.keys)
         tell_versions(parts.values(), console, monitor=settings.monitor)
+        # They are held by what serves them alone, so that they go when another version takes their place.
+        parts.clear()
         if not settings.keys and not _loopback(listener):
             console.print(
                 "[bold yellow]warning:[/] whoever reaches this address may ask: no keys are asked for. See --keys.",

@@ -15,10 +15,11 @@ from guard.errors import DetectorError, LetheError, RequestError
 from guard.types import Ask, Conversation, Corrupt, Pass, Plan, Refuse
 from serve.again import Again
 from serve.dialects.base import Dialect, Request
+from serve.dialects.errors import refuse
 from serve.inner import Replay, at, encode_embeds
 from serve.record import Asked, Record, record_of
 from serve.release import Releasing
-from serve.replies import send_body, send_error, send_stream
+from serve.replies import send_body, send_stream
 from serve.rewrite import Rewriting
 from serve.translate import Translated
 
@@ -66,18 +67,18 @@ class Guard:
             return
         dialect = self._dialects.get(scope["path"])
         if dialect is None:
-            await send_error(send, self._not_served(scope))
+            await refuse(scope, send, self._not_served(scope))
             return
         try:
             await self._http(dialect, scope, receive, send)
         except RequestError as error:
-            await send_body(send, error.status, dialect.error(error))
+            await refuse(scope, send, error)
 
     async def _http(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RequestError(405, f"{dialect.path} takes POST", code="method_not_allowed")
         body = await self._read(scope, receive)
-        request = await asyncio.to_thread(dialect.read, body)
+        request = await asyncio.to_thread(dialect.read, body, scope)
         record = record_of(scope)
         record.policy, record.conversation, record.stream = self._policy, request.conversation, request.stream
         plan = await self._plan(request.conversation, record)

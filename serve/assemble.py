@@ -23,6 +23,7 @@ from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
 from serve.dialects.completions import CompletionsDialect
 from serve.dialects.messages import MessagesDialect
+from serve.dialects.responses import ResponsesDialect
 from serve.flagged.store import FlaggedStore, flagged_file
 from serve.judge import opened
 from serve.keys.keyed import Keyed, Keyring
@@ -38,6 +39,8 @@ from serve.policies.version import Version
 from serve.prove import Facts, examine, prove_embeds
 from serve.ready import Readiness
 from serve.recorded import Recorded
+from serve.responses.routes import Retrieving
+from serve.responses.store import ResponseStore
 from serve.settings import Settings
 from serve.upstream import ReverseProxy, Upstream
 
@@ -59,9 +62,10 @@ async def make_app(
     audit = AuditLog(audit_folder(), secret)
     stack.callback(audit.close)
     news = PolicyNews(audit, metrics, monitor=settings.monitor)
+    store = ResponseStore(secret)
     lives: dict[Path, Live] = {}
     for path, made in parts.items():
-        make = _Making(settings, facts, names, upstream)
+        make = _Making(settings, facts, names, upstream, store)
         live = Live(Store.of(path, secret), await make.serving(made), make, news)
         lives[path] = await stack.enter_async_context(_watched(live))
     front: ASGIApp = next(iter(lives.values()))
@@ -69,10 +73,12 @@ async def make_app(
         chat = _chat(next(iter(parts.values())), facts, names)
 
         def fronting(app: ASGIApp, planner: Planner) -> Guard:
-            return _fronted(settings, app, planner, chat)
+            return _fronted(settings, app, planner, [chat])
 
         by_arm = lives | ({None: lives[settings.policy]} if settings.policy in lives else {})
         front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
+    else:
+        front = Retrieving(front, store)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
     flagged = None
     if settings.keep_flagged:
@@ -92,7 +98,10 @@ async def make_app(
 class _Making:
     """Makes what serves a version of a policy."""
 
-    def __init__(self, settings: Settings, facts: Facts, names: Sequence[str], upstream: Upstream) -> None:
+    def __init__(
+        self, settings: Settings, facts: Facts, names: Sequence[str], upstream: Upstream, store: ResponseStore
+    ) -> None:
+        self._store = store
         self._settings = settings
         self._facts = facts
         self._names = names
@@ -129,8 +138,8 @@ class _Making:
             )
             if self._settings.monitor:
                 planner = Monitoring(planner)
-            chat = _chat(parts, self._facts, self._names)
-            guard = _fronted(self._settings, ReverseProxy(self._upstream), planner, chat, parts.version)
+            dialects = _dialects(self._settings, _chat(parts, self._facts, self._names), self._store)
+            guard = _fronted(self._settings, ReverseProxy(self._upstream), planner, dialects, parts.version)
             return Serving(parts, guard, stack.pop_all())
 
 
@@ -160,18 +169,20 @@ def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
     return ChatDialect(tuple(names), facts.context, parts.text, facts.shape)
 
 
-def _dialects(settings: Settings, chat: ChatDialect) -> list[Dialect]:
+def _dialects(settings: Settings, chat: ChatDialect, store: ResponseStore) -> list[Dialect]:
     """All wire formats; arms are told apart by chats alone."""
-    return [chat] if settings.arms is not None else [chat, MessagesDialect(chat), CompletionsDialect(chat)]
+    if settings.arms is not None:
+        return [chat]
+    return [chat, MessagesDialect(chat), CompletionsDialect(chat), ResponsesDialect(chat, store)]
 
 
 def _fronted(
-    settings: Settings, app: ASGIApp, planner: Planner, chat: ChatDialect, version: str | None = None
+    settings: Settings, app: ASGIApp, planner: Planner, dialects: Sequence[Dialect], version: str | None = None
 ) -> Guard:
     return Guard(
         app,
         planner=planner,
-        dialects=_dialects(settings, chat),
+        dialects=dialects,
         max_body=settings.max_body,
         plan_timeout=settings.plan_timeout,
         policy=version,

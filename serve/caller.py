@@ -76,3 +76,13 @@ def caller_key(scope: Scope) -> bytes:
 def caller_id(secret: bytes, key: bytes) -> str:
     """What stands for a caller in the outcomes: 16 hexadecimal digits that nobody can undo without the secret."""
     return digest(secret, b"caller", key)[:_ID_BYTES].hex()
+
+
+def known_as(secret: bytes, scope: Scope) -> str:
+    """What a caller is called in what is kept: the id of a checked key, else what stands for token or address.
+
+    Raises:
+        RequestError: there are two `Authorization` headers.
+    """
+    caller = caller_of(scope)
+    return caller.id if caller is not None else caller_id(secret, caller_key(scope))

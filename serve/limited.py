@@ -7,8 +7,8 @@ import asyncio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guard.errors import RequestError
+from serve.dialects.errors import error_form, refuse
 from serve.outlet import Outlet
-from serve.replies import send_error
 
 _BUSY = RequestError(429, "too many requests are being answered; try again later", code="too_many_requests")
 _LATE = RequestError(504, "the answer took too long", code="timeout")
@@ -31,11 +31,11 @@ class Limited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif self._running >= self._most:
-            await send_error(send, _BUSY, {"retry-after": "1"})
+            await refuse(scope, send, _BUSY, {"retry-after": "1"})
         else:
             self._running += 1
             try:
-                await self._in_time(scope, receive, Outlet(send))
+                await self._in_time(scope, receive, Outlet(send, error_form(scope)))
             finally:
                 self._running -= 1
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from starlette.types import Message, Send
 
+from serve.dialects.measure import told
 from serve.sse import Decoder
 
 
@@ -37,10 +36,10 @@ class Measured:
             if more:
                 return
             message = {**message, "body": bytes(self._body)}
-            self._measure([self._body.decode(errors="replace")], "message")
+            self._measure([self._body.decode(errors="replace")])
         else:
             with suppress(UnicodeDecodeError):
-                self._measure(self._events.feed(message.get("body", b"")), "delta")
+                self._measure(self._events.feed(message.get("body", b"")))
         if message["type"] == "http.response.body" and not more:
             self.end()
         if self._send is not None:
@@ -52,13 +51,13 @@ class Measured:
         if ended is not None:
             ended(self)
 
-    def _measure(self, texts: list[str], part: str) -> None:
+    def _measure(self, texts: list[str]) -> None:
         for data in texts if self.status == 200 else []:
-            if data == "[DONE]":
+            try:
+                seen = told(data)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue  # what cannot be read is not measured, and reaches the caller all the same
+            self.id = self.id or seen.id
+            self.characters += seen.characters
+            if seen.last:
                 self.end()
-                continue
-            # What cannot be read is not measured, and reaches the caller all the same.
-            with suppress(ValueError, KeyError, TypeError, AttributeError):
-                answer: dict[str, Any] = json.loads(data)
-                self.id = answer["id"]
-                self.characters += sum(len(choice[part].get("content") or "") for choice in answer["choices"])

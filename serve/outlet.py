@@ -5,19 +5,24 @@ from __future__ import annotations
 from starlette.types import Message, Send
 
 from guard.errors import RequestError
-from serve.replies import dump, error_body, send_error
-from serve.sse import encode
+from serve.dialects.errors import ErrorForm
+from serve.replies import send_body
+
+# Of an event; there are no line breaks in its data.
+_END = b"\n\n"
 
 
 class Outlet:
     """Sends an answer on: a whole one not before all of it is there, a stream at once.
 
     Where an error is set `instead`, what has not left yet never does: the error follows, with its status or, in a
-    stream, as an event. `begun` says whether anything has left.
+    stream, as an event, in this `form`. `begun` says whether anything has left.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, form: ErrorForm) -> None:
         self._send = send
+        self._form = form
+        self._events = 0
         self._held: list[Message] = []
         self._stream = False
         self._over = False
@@ -45,12 +50,13 @@ class Outlet:
             return
         self._over = self.begun = True
         if self._stream:
-            await self._send({"type": "http.response.body", "body": encode(dump(error_body(error)).decode())})
+            await self._send({"type": "http.response.body", "body": self._form.event(error, self._events)})
         else:
-            await send_error(self._send, error)
+            await send_body(self._send, error.status, self._form.body(error))
 
     async def _release(self, ends: bool) -> None:
         self._over, self.begun = ends, True
         held, self._held = self._held, []
         for message in held:
+            self._events += message.get("body", b"").count(_END)
             await self._send(message)

@@ -13,7 +13,8 @@ from guard.errors import AuditError, RequestError
 from guard.secret import digest
 from guard.types import Conversation
 from serve.audit.log import AuditLog
-from serve.caller import caller_id, caller_key, caller_of
+from serve.caller import caller_of, known_as
+from serve.dialects.errors import error_form
 from serve.flagged.store import Flagged, FlaggedStore, messages_of, now
 from serve.measured import Measured
 from serve.metrics import Metrics
@@ -44,7 +45,7 @@ class Recorded:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        outlet = Outlet(send)
+        outlet = Outlet(send, error_form(scope))
         try:
             self._audit.settle()
         except AuditError as error:
@@ -92,7 +93,7 @@ class Recorded:
         return {
             "event": "request",
             "id": told or f"lethe-{secrets.token_hex(8)}",
-            "caller": caller.id if caller else self._caller(scope),
+            "caller": self._caller(scope),
             "role": caller.role if caller else None,
             "policy": record.policy,
             "topics": list(grounds.topics) if grounds else [],
@@ -108,7 +109,7 @@ class Recorded:
 
     def _caller(self, scope: Scope) -> str | None:
         try:
-            return caller_id(self._secret, caller_key(scope))
+            return known_as(self._secret, scope)
         except RequestError:
             return None
 

@@ -1,4 +1,4 @@
-"""Server-sent events, as far as the OpenAI dialects use them: `data:` lines, blank line, next."""
+"""Server-sent events, as far as the dialects use them: `data:` lines, blank line, next."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ class Decoder:
         return events
 
 
-def encode(data: str) -> bytes:
-    """Write one event; `data` is one line."""
-    return f"data: {data}\n\n".encode()
+def encode(data: str, kind: str | None = None) -> bytes:
+    """Write one event, with its kind where the dialect names kinds; `data` is one line."""
+    return (f"event: {kind}\n" if kind else "").encode() + f"data: {data}\n\n".encode()

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guard.errors import RequestError
+from serve.changing import Changing
 from serve.inner import Replay
 from serve.replies import dump, send_body, send_error
-from serve.sse import Decoder, encode
+from serve.sse import encode
 
 _UNSERVED = RequestError(502, "the model server does not answer; try again later", code="upstream_unreachable")
 
@@ -30,40 +31,22 @@ class Renamed:
         await self._app(scope, Replay(dump(body), receive), _Renaming(self._told, send))
 
 
-class _Renaming:
+class _Renaming(Changing):
     """Takes the inner app's messages; errors go through as they are, but for one that would name the model."""
 
     def __init__(self, told: Mapping[str, Any], send: Send) -> None:
+        super().__init__(send)
         self._told = told
-        self._send = send
-        self._start: Message = {}
-        self._body = bytearray()
-        self._events: Decoder | None = None
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
-            kind = dict(message["headers"]).get(b"content-type", b"")
-            if kind.startswith(b"text/event-stream"):
-                self._events = Decoder()
-                await self._send(message)
-        elif self._events is not None:
-            events = [encode(self._changed(data)) for data in self._events.feed(message.get("body", b""))]
-            if events or not message.get("more_body", False):
-                await self._send({**message, "body": b"".join(events)})
-        else:
-            self._body += message.get("body", b"")
-            if not message.get("more_body", False):
-                await self._whole()
-
-    async def _whole(self) -> None:
-        status = self._start["status"]
+    async def _whole(self, status: int, body: bytes) -> None:
         if status == 404:
             await send_error(self._send, _UNSERVED)
             return
-        body = bytes(self._body) if status != 200 else self._changed(self._body.decode()).encode()
-        kind = dict(self._start["headers"]).get(b"content-type", b"application/json").decode()
-        await send_body(self._send, status, body, kind)
+        made = body if status != 200 else self._changed(body.decode()).encode()
+        await send_body(self._send, status, made, self._kind)
+
+    def _event(self, data: str) -> bytes:
+        return encode(self._changed(data))
 
     def _changed(self, data: str) -> str:
         if data == "[DONE]":

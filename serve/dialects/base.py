@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from guard.errors import RequestError
+from starlette.types import Scope
+
 from guard.types import Conversation, Output
 
 
@@ -199,14 +200,10 @@ class Dialect(Protocol):
         """The model server's path that a clean request is sent to."""
         ...
 
-    def read(self, body: bytes) -> Request:
-        """Parse and check a body.
+    def read(self, body: bytes, scope: Scope) -> Request:
+        """Parse and check a body; `scope` tells who sent it.
 
         Raises:
             RequestError: what the caller must change.
         """
-        ...
-
-    def error(self, error: RequestError) -> bytes:
-        """The body of a reply that tells of an error, in the dialect's form."""
         ...

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from starlette.types import Scope
+
 from guard.errors import RequestError
 from guard.types import Conversation, Message, Output
 from serve.dialects.base import Translator
@@ -14,7 +16,7 @@ from serve.dialects.chat_answer import ChatShape, ChatWriter, Said, refuse_event
 from serve.dialects.chat_gate import ChatGate
 from serve.dialects.chat_schema import ChatBody, parse
 from serve.model_text import ModelText
-from serve.replies import dump, error_body
+from serve.replies import dump
 from serve.strict_json import load_object
 
 # Sampling means the same on both of vLLM's routes; `user` and `metadata` are the caller's own notes and stay here.
@@ -42,7 +44,7 @@ class ChatDialect:
         """See `serve.dialects.base.Dialect`."""
         return CHAT
 
-    def read(self, body: bytes) -> ChatRequest:
+    def read(self, body: bytes, scope: Scope) -> ChatRequest:
         """See `serve.dialects.base.Dialect`."""
         return self.checked(ChatRequest(parse(load_object(body)), self))
 
@@ -56,23 +58,20 @@ class ChatDialect:
             raise RequestError(404, f"there is no model {request.model!r} here", code="model_not_found", param="model")
         limit = request.max_tokens
         if limit is not None and self.context is not None and limit > self.context:
-            told = f"`max_tokens` is {limit}; the model's whole context is {self.context} tokens"
-            raise RequestError(400, told, code="invalid_value", param="max_tokens")
+            told = f"`{request.limit_param}` is {limit}; the model's whole context is {self.context} tokens"
+            raise RequestError(400, told, code="invalid_value", param=request.limit_param)
         for message, param in zip(request.conversation.messages, request.params, strict=True):
             if self.text.forges_control(message.text):
                 told = f"`{param}` holds one of the model's control tokens; remove it"
                 raise RequestError(400, told, code="control_token", param=param)
         return request
 
-    def error(self, error: RequestError) -> bytes:
-        """See `serve.dialects.base.Dialect`."""
-        return dump(error_body(error))
-
 
 class ChatRequest:
-    """One chat completion request; `prompt_param` is the field that the prompt is made of."""
+    """One chat completion request; the params are the fields of the prompt and of how much is written at most."""
 
     prompt_param = "messages"
+    limit_param = "max_tokens"
 
     def __init__(self, body: ChatBody, dialect: ChatDialect) -> None:
         self._body = body

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guard.errors import RequestError
+from starlette.types import Scope
+
 from guard.types import Conversation, Message
 from serve.dialects.chat import ChatDialect, ChatRequest
 from serve.dialects.completions_answer import CompletionsTranslator
@@ -24,13 +25,9 @@ class CompletionsDialect:
         """See `serve.dialects.base.Dialect`."""
         return self.path
 
-    def read(self, body: bytes) -> CompletionRequest:
+    def read(self, body: bytes, scope: Scope) -> CompletionRequest:
         """See `serve.dialects.base.Dialect`."""
         return self.chat.checked(CompletionRequest(parse(load_object(body)), self.chat))
-
-    def error(self, error: RequestError) -> bytes:
-        """See `serve.dialects.base.Dialect`."""
-        return self.chat.error(error)
 
 
 class CompletionRequest(ChatRequest):

@@ -38,13 +38,11 @@ def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    roles = ("system", "developer", "user", "assistant")
-    return "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}"
-        # A message's role stands in the path as the tag of its kind; no field is called so.
-        for index, part in enumerate(loc)
-        if not (index == 2 and loc[0] == "messages" and part in roles)
-    ).lstrip(".")
+    # A message's role and the kind of an input stand in the path as tags of their form; no field is called so.
+    tags = ("system", "developer", "user", "assistant", "string", "items")
+    tagged = loc[:1] in (("messages",), ("input",))
+    named = (part for part in loc if not (tagged and part in tags))
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named).lstrip(".")
 
 
 def _told(kind: str, path: str, message: str) -> RequestError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guard.errors import RequestError
+from starlette.types import Scope
+
 from serve.dialects.chat import ChatDialect, ChatRequest
-from serve.dialects.messages_answer import MessagesTranslator, error_told
+from serve.dialects.messages_answer import MessagesTranslator
 from serve.dialects.messages_schema import MessagesBody, parse
 from serve.strict_json import load_object
 
@@ -23,13 +24,9 @@ class MessagesDialect:
         """See `serve.dialects.base.Dialect`."""
         return self.chat.upstream
 
-    def read(self, body: bytes) -> MessagesRequest:
+    def read(self, body: bytes, scope: Scope) -> MessagesRequest:
         """See `serve.dialects.base.Dialect`."""
         return self.chat.checked(MessagesRequest(parse(load_object(body)), self.chat))
-
-    def error(self, error: RequestError) -> bytes:
-        """See `serve.dialects.base.Dialect`."""
-        return error_told(error.status, error.message)
 
 
 class MessagesRequest(ChatRequest):

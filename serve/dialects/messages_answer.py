@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from serve.replies import dump
+from serve.sse import encode
 
 Json = dict[str, Any]
 
@@ -39,7 +40,7 @@ class MessagesTranslator:
             return _event("message_stop")
         answer = json.loads(data)
         if "error" in answer:
-            return b"event: error\ndata: " + self.error(500, data.encode()) + b"\n\n"
+            return encode(self.error(500, data.encode()).decode(), "error")
         made = b"" if self._begun else self._start(answer)
         for choice in answer["choices"]:
             made += self._text(choice["delta"].get("content") or "")
@@ -103,4 +104,4 @@ def _usage(prompt: int, completion: int) -> Json:
 
 
 def _event(kind: str, **fields: Any) -> bytes:
-    return f"event: {kind}\ndata: ".encode() + dump({"type": kind} | fields) + b"\n\n"
+    return encode(dump({"type": kind} | fields).decode(), kind)

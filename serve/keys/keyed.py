@@ -9,9 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guard.errors import ConfigError, RequestError
 from serve.caller import Caller, given_key, with_caller
+from serve.dialects.errors import refuse
 from serve.keys.store import Key, find_key, read_keys
 from serve.metrics import Metrics
-from serve.replies import send_error
 
 # They tell no more than whether the server works.
 _OPEN = (("GET", "/health"), ("GET", "/ready"))
@@ -67,14 +67,14 @@ class Keyed:
                 key = self._keyring.find(given_key(scope) or b"")
             except ConfigError as error:
                 _log.error("a request was not served: %s", error)
-                await send_error(send, _UNREADABLE)
+                await refuse(scope, send, _UNREADABLE)
                 return
             except RequestError as error:
-                await send_error(send, error)
+                await refuse(scope, send, error)
                 return
             if key is None:
                 self._metrics.unauthorised.inc()
-                await send_error(send, _UNKNOWN, {"www-authenticate": "Bearer"})
+                await refuse(scope, send, _UNKNOWN, {"www-authenticate": "Bearer"})
                 return
             scope = with_caller(scope, Caller(key.id, key.role))
         await self._app(scope, receive, send)

@@ -27,7 +27,7 @@ def completions(dialect: ChatDialect) -> CompletionsDialect:
 
 
 def read(dialect: CompletionsDialect, **change: Any) -> CompletionRequest:
-    return dialect.read(json.dumps(BASE | change).encode())
+    return dialect.read(json.dumps(BASE | change).encode(), {})
 
 
 def event(text: str, index: int = 0, *, finish: str | None = None, **more: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def messages(dialect: ChatDialect) -> MessagesDialect:
 
 
 def read(dialect: MessagesDialect, **change: Any) -> MessagesRequest:
-    return dialect.read(json.dumps(BASE | change).encode())
+    return dialect.read(json.dumps(BASE | change).encode(), {})
 
 
 def parsed(body: bytes) -> list[tuple[str, Any]]:
@@ -117,7 +117,7 @@ def test_what_is_not_understood_is_refused_by_name(
         change = json.loads(json.dumps(change).replace("<|end|>", token))
     fields = {name: value for name, value in (BASE | change).items() if value is not None}
     with pytest.raises(RequestError) as caught:
-        messages.read(json.dumps(fields).encode())
+        messages.read(json.dumps(fields).encode(), {})
     assert (caught.value.status, caught.value.param) == (400, named)
     assert f"`{named}`" in caught.value.message
 

@@ -104,7 +104,7 @@ async def test_what_is_denied_has_a_line_and_who_has_no_key_has_none(operated: O
     assert (await post(operated.server, b"", "/v1/models", method="GET"))[0] == 401
     assert (operated.state / "audit" / "audit.jsonl").stat().st_size == log
     assert await operated.metric("lethe_unauthorised_total") == 2
-    for path in ("/v1/responses", "/metrics"):
+    for path in ("/v1/embeddings", "/metrics"):
         assert (await operated.ask(ask(CLEAN), path))[0] == 403
     assert (await operated.ask(ask(CLEAN, logprobs=True)))[0] == 400
     assert [(row["status"], row["action"]) for row in operated.lines()[before:]] == [(403, None)] * 2 + [(400, None)]

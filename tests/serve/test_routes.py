@@ -11,6 +11,8 @@ import pytest
 from serving import Served
 from vllm_routes import routes
 
+CHAT = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
+SAID = {"/v1/completions": {"prompt": "Hi"}, "/v1/responses": {"input": "Hi"}}
 PAGE = Path(__file__).parents[2] / "docs" / "routes.md"
 ROUTE = re.compile(r"`([A-Z]+) (/\S*)`")
 
@@ -23,13 +25,13 @@ def told(*headings: str) -> set[tuple[str, str]]:
     return {route for section in chosen for route in ROUTE.findall(section)}
 
 
+NOT_VLLMS = {("GET", "/v1/models/NAME"), ("DELETE", "/v1/responses/{response_id}")}
 GUARDED, OWN, DENIED = told("Guarded"), told("Answered by Lethe itself"), told("Denied")
 
 
 def test_the_page_tells_of_every_route_once() -> None:
     assert len(GUARDED | OWN | DENIED) == len(GUARDED) + len(OWN) + len(DENIED)
-    # This one is not vLLM's.
-    assert GUARDED | DENIED | OWN - {("GET", "/v1/models/NAME")} == routes()
+    assert routes() == GUARDED | DENIED | OWN - NOT_VLLMS
 
 
 async def test_the_running_engine_has_no_other_routes(served: Served) -> None:
@@ -63,8 +65,7 @@ async def test_guarded_routes_are_guarded(served: Served) -> None:
     """A field that vLLM would heed, and that no dialect reads, is refused there: so the guard has read the request."""
     async with aiohttp.ClientSession() as session:
         for _, path in sorted(GUARDED):
-            said = {"prompt": "Hi"} if path == "/v1/completions" else {"messages": [{"role": "user", "content": "Hi"}]}
-            body = {"model": "m", "max_tokens": 4, "vllm_xargs": {"a": 1}} | said
+            body = {"model": "m", "vllm_xargs": {"a": 1}} | SAID.get(path, CHAT)
             async with session.post(served.url + path, json=body) as reply:
                 assert reply.status == 400
                 assert "unknown field `vllm_xargs`" in await reply.text()

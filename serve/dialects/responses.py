@@ -1,0 +1,75 @@
+"""POST /v1/responses, OpenAI's: read as the chat that vLLM makes of it, and answered by translation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from guard.types import Message
+from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.responses_answer import ResponsesTranslator
+from serve.dialects.responses_schema import ResponsesBody, parse
+from serve.responses.store import Kept, ResponseStore, Shelf
+from serve.strict_json import load_object
+
+
+@dataclass(frozen=True)
+class ResponsesDialect:
+    """Reads Responses requests for the models of `chat`; what goes on after an earlier one finds it in `store`."""
+
+    chat: ChatDialect
+    store: ResponseStore
+    path: str = "/v1/responses"
+
+    @property
+    def upstream(self) -> str:
+        """See `serve.dialects.base.Dialect`."""
+        return self.chat.upstream
+
+    def read(self, body: bytes, scope: Scope) -> ResponsesRequest:
+        """See `serve.dialects.base.Dialect`.
+
+        Raises:
+            RequestError: 404; the earlier response is not kept for this caller.
+        """
+        asked, shelf = parse(load_object(body)), self.store.of(scope)
+        return self.chat.checked(ResponsesRequest(asked, self.chat, shelf))
+
+
+class ResponsesRequest(ChatRequest):
+    """One Responses request, as the chat of all turns up to it; its answer is kept on `shelf`."""
+
+    prompt_param = "input"
+    limit_param = "max_output_tokens"
+
+    def __init__(self, asked: ResponsesBody, dialect: ChatDialect, shelf: Shelf) -> None:
+        before = asked.previous_response_id
+        earlier = () if before is None else shelf.find(before, "previous_response_id").turns
+        super().__init__(asked.as_chat(earlier), dialect)
+        self._asked = asked
+        self._shelf = shelf
+        self._earlier = len(earlier)
+        self._told = 1 if asked.instructions else 0
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """What the caller calls the text of each message."""
+        said = self._asked.input
+        own = ("input",) if isinstance(said, str) else tuple(f"input[{index}].content" for index in range(len(said)))
+        return ("instructions",) * self._told + ("previous_response_id",) * self._earlier + own
+
+    def clean_body(self) -> bytes:
+        """See `serve.dialects.base.Request`."""
+        # The model server's own error would name fields of a chat.
+        self.has_room(self.own_tokens)
+        return super().clean_body()
+
+    def translator(self) -> ResponsesTranslator:
+        """See `serve.dialects.base.Request`."""
+        return ResponsesTranslator(self._asked, None if self._asked.store is False else self._keep)
+
+    def _keep(self, id: str, response: bytes, text: str) -> None:
+        # OpenAI's instructions hold for one response, and not for those that go on from it.
+        said = (Message("assistant", text),) if text else ()
+        self._shelf.put(id, Kept(response, (*self.conversation.messages[self._told :], *said)))

@@ -1,0 +1,94 @@
+"""The objects and events of OpenAI's Responses, field for field as vLLM 0.32 writes them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+from serve.dialects.responses_schema import ResponsesBody
+from serve.replies import dump
+from serve.sse import encode
+
+Json = dict[str, Any]
+
+
+class Head(NamedTuple):
+    """What a response has of the chat answer that it is made of; `number` tells it from all others."""
+
+    number: str
+    created: int
+    model: str
+
+    @classmethod
+    def of(cls, answer: Json) -> Self:
+        """That of a chat answer, or of an event of one."""
+        return cls(answer["id"].partition("-")[2], answer["created"], answer["model"])
+
+    @property
+    def id(self) -> str:
+        """The response's id."""
+        return f"resp_{self.number}"
+
+    @property
+    def item(self) -> str:
+        """The id of the one message in it."""
+        return f"msg_{self.number}"
+
+
+def response(asked: ResponsesBody, head: Head, output: list[Json], finish: str | None, usage: Json | None) -> Json:
+    """A response, which is in progress where there is no reason to `finish` yet.
+
+    Temperature, top_p and the limit of tokens are told as they were asked for, null where they were not.
+    """
+    cut = finish == "length"
+    status = "in_progress" if finish is None else "incomplete" if cut else "completed"
+    return {
+        "id": head.id, "created_at": head.created, "error": None,
+        "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+        "instructions": asked.instructions, "metadata": asked.metadata, "model": head.model, "object": "response",
+        "output": output, "parallel_tool_calls": True, "temperature": asked.temperature, "tool_choice": "none",
+        "tools": [], "top_p": asked.top_p, "background": False, "max_output_tokens": asked.max_output_tokens,
+        "max_tool_calls": None, "previous_response_id": asked.previous_response_id, "prompt": None, "reasoning": None,
+        "service_tier": "auto", "status": status, "text": _text(asked), "top_logprobs": None,
+        "truncation": "disabled", "usage": usage, "user": asked.user, "presence_penalty": 0.0,
+        "frequency_penalty": 0.0, "kv_transfer_params": None, "ec_transfer_params": None, "input_messages": None,
+        "output_messages": None,
+    }  # fmt: skip
+
+
+def _text(asked: ResponsesBody) -> Json | None:
+    return None if asked.text is None else asked.text.model_dump() | {"verbosity": None}
+
+
+def item(head: Head, parts: list[Json], *, done: bool) -> Json:
+    """The message in a response."""
+    status = "completed" if done else "in_progress"
+    told = {"role": "assistant", "status": status, "type": "message", "phase": None}
+    return {"id": head.item, "content": parts} | told
+
+
+def part(text: str, *, done: bool) -> Json:
+    """The text of a message."""
+    return {"annotations": [], "text": text, "type": "output_text", "logprobs": None if done else []}
+
+
+def usage(prompt: int, completion: int) -> Json:
+    """Tokens of the caller's own prompt and of the answer. What the engine had in its cache is told to nobody."""
+    read = {"cached_tokens": 0, "cache_write_tokens": 0, "input_tokens_per_turn": [], "cached_tokens_per_turn": []}
+    written = {
+        "reasoning_tokens": 0, "tool_output_tokens": 0, "output_tokens_per_turn": [], "tool_output_tokens_per_turn": [],
+    }  # fmt: skip
+    return {
+        "input_tokens": prompt, "input_tokens_details": read, "output_tokens": completion,
+        "output_tokens_details": written, "total_tokens": prompt + completion,
+    }  # fmt: skip
+
+
+def event(kind: str, number: int, **fields: Any) -> bytes:
+    """The event of a stream that so many came before; fields stand in order of their names."""
+    told = fields | {"sequence_number": number, "type": kind}
+    return encode(dump(dict(sorted(told.items()))).decode(), kind)
+
+
+def error_event(code: str | None, message: str, number: int) -> bytes:
+    """The event that ends a stream in which something failed."""
+    return event("error", number, code=code, message=message, param=None)

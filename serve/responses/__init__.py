@@ -1,0 +1,1 @@
+"""Responses that are kept for those who asked for them."""

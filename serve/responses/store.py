@@ -1,0 +1,91 @@
+"""Keeps responses for the callers who got them: in memory alone, a bounded number, for a bounded time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
+from typing import NamedTuple
+
+from cachetools import TTLCache
+from starlette.types import Scope
+
+from guard.errors import RequestError
+from guard.types import Message
+from serve.caller import known_as
+
+SECONDS = 24 * 3600.0
+MOST = 10_000
+BYTES = 2**28
+
+
+class Kept(NamedTuple):
+    """A response as its caller saw it, and the turns of the conversation up to it, without instructions."""
+
+    response: bytes
+    turns: tuple[Message, ...]
+
+
+class ResponseStore:
+    """What one server keeps. Who goes beyond a bound pushes out what was asked for least recently, whoever's it is."""
+
+    def __init__(
+        self,
+        secret: bytes,
+        *,
+        seconds: float = SECONDS,
+        most: int = MOST,
+        size: int = BYTES,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`size` in bytes, of all responses and turns together; `secret` keys what stands for callers."""
+
+        def weight(kept: Kept) -> int:
+            # One that is small takes up its place in the number.
+            return max(size // most, len(kept.response) + sum(len(turn.text.encode()) for turn in kept.turns))
+
+        self._secret = secret
+        self._kept: TTLCache[tuple[str, str], Kept] = TTLCache(size, seconds, timer, weight)
+        # Requests are read in threads.
+        self._lock = Lock()
+
+    def of(self, scope: Scope) -> Shelf:
+        """What is kept for who sent a request.
+
+        Raises:
+            RequestError: 400, it does not say who, since there are two `Authorization` headers.
+        """
+        return Shelf(self._kept, self._lock, known_as(self._secret, scope))
+
+
+class Shelf:
+    """What is kept for one caller; nobody else's can be told from what never was."""
+
+    def __init__(self, kept: TTLCache[tuple[str, str], Kept], lock: Lock, owner: str) -> None:
+        self._kept = kept
+        self._lock = lock
+        self._owner = owner
+
+    def put(self, id: str, kept: Kept) -> None:
+        """Keep a response, unless it is larger than all that may be kept."""
+        with self._lock, suppress(ValueError):
+            self._kept[self._owner, id] = kept
+
+    def find(self, id: str, param: str) -> Kept:
+        """The response of this id, which the request names as `param`.
+
+        Raises:
+            RequestError: 404, it is not kept for this caller, or no longer.
+        """
+        with self._lock:
+            kept = self._kept.get((self._owner, id))
+        if kept is None:
+            told = f"there is no response {id!r} here, or no longer"
+            raise RequestError(404, told, code="response_not_found", param=param)
+        return kept
+
+    def drop(self, id: str) -> None:
+        """Keep it no longer."""
+        with self._lock:
+            self._kept.pop((self._owner, id), None)

@@ -1,0 +1,122 @@
+"""OpenAI's Responses: what is read of a request, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from responding import BASE, SCOPE, read
+
+from guard.errors import RequestError
+from serve.dialects.chat import ChatDialect
+from serve.dialects.responses import ResponsesDialect
+from serve.responses.store import ResponseStore
+
+
+@pytest.fixture
+def responses(dialect: ChatDialect) -> ResponsesDialect:
+    return ResponsesDialect(dialect, ResponseStore(b"0" * 32))
+
+
+def said(value: str, **more: Any) -> dict[str, Any]:
+    return {"type": "input_text", "text": value} | more
+
+
+def told(value: str, **more: Any) -> dict[str, Any]:
+    return {"type": "output_text", "text": value} | more
+
+
+def test_items_become_the_turns_that_the_engine_makes_of_them(responses: ResponsesDialect) -> None:
+    items = [
+        {"role": "user", "content": [said("One"), said("two.")]},
+        {
+            "type": "message", "id": "msg_1", "status": "completed", "phase": None, "role": "assistant",
+            "content": [told("Yes.", annotations=[], logprobs=None)],
+        },
+        {"role": "developer", "content": "Shorter."},
+        {"type": "message", "role": "user", "content": "Go on"},
+    ]  # fmt: skip
+    request = read(responses, instructions="Be brief.", input=items)
+    asked = json.loads(request.clean_body())
+    assert asked == {
+        "model": "m",
+        "max_tokens": 8,
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "One\ntwo."},
+            {"role": "assistant", "content": "Yes."},
+            {"role": "system", "content": "Shorter."},
+            {"role": "user", "content": "Go on"},
+        ],
+    }
+    assert [m.text for m in request.conversation.messages] == [m["content"] for m in asked["messages"]]
+
+
+def test_sampling_goes_on_under_the_chats_names_and_notes_stay_here(responses: ResponsesDialect) -> None:
+    given = {"temperature": 0.5, "top_p": 0.9, "top_k": 7, "stream": True}
+    notes = {"user": "u", "metadata": {"a": "b"}, "text": {"format": {"type": "text"}}, "truncation": "disabled"}
+    asked = json.loads(read(responses, **given, **notes, store=True, instructions="").clean_body())
+    expected = given | {"model": "m", "max_tokens": 8, "stream_options": {"include_usage": True}}
+    assert asked == expected | {"messages": [{"role": "user", "content": "Hello?"}]}
+
+
+IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"tools": []}, "tools"),
+        ({"tool_choice": "auto"}, "tool_choice"),
+        ({"reasoning": {"effort": "low"}}, "reasoning"),
+        ({"include": ["message.output_text.logprobs"]}, "include"),
+        ({"background": True}, "background"),
+        ({"conversation": "c"}, "conversation"),
+        ({"prompt": {"id": "p"}}, "prompt"),
+        ({"previous_input_messages": []}, "previous_input_messages"),
+        ({"enable_response_messages": True}, "enable_response_messages"),
+        ({"chat_template_kwargs": {}}, "chat_template_kwargs"),
+        ({"request_id": "resp_1"}, "request_id"),
+        ({"vllm_xargs": {"a": 1}}, "vllm_xargs"),
+        ({"cache_salt": "x"}, "cache_salt"),
+        ({"lethe": False}, "lethe"),
+        ({"max_tokens": 8}, "max_tokens"),
+        ({"max_output_tokens": 0}, "max_output_tokens"),
+        ({"max_output_tokens": 4000}, "max_output_tokens"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"truncation": "auto"}, "truncation"),
+        ({"text": {"format": {"type": "json_object"}}}, "text.format.type"),
+        ({"text": {"verbosity": "low"}}, "text.verbosity"),
+        ({"metadata": {str(number): "" for number in range(17)}}, "metadata"),
+        ({"input": None}, "input"),
+        ({"input": []}, "input"),
+        ({"input": 5}, "input"),
+        ({"input": [{"role": "tool", "content": "x"}]}, "input[0]"),
+        ({"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]}, "input[0]"),
+        ({"input": [{"type": "item_reference", "role": "user", "content": "x"}]}, "input[0].type"),
+        ({"input": [{"role": "user", "content": []}]}, "input[0].content"),
+        ({"input": [{"role": "user", "content": [IMAGE]}]}, "input[0].content"),
+        ({"input": [{"role": "user", "content": [told("x")]}]}, "input[0].content"),
+        ({"input": [{"role": "user", "content": [said("x", annotations=[])]}]}, "input[0].content"),
+        ({"input": [{"role": "assistant", "content": [said("x")]}]}, "input[0].content"),
+        ({"input": [{"role": "assistant", "content": [told("x", logprobs=[{}])]}]}, "input[0].content"),
+        ({"input": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "x"}]}]}, "input[0].content"),
+        ({"input": [{"role": "assistant", "content": "x", "status": "incomplete"}]}, "input[0].status"),
+        ({"input": "<|end|>"}, "input"),
+        ({"instructions": "<|end|>"}, "instructions"),
+        ({"instructions": "x", "input": [{"role": "user", "content": "<|end|>"}]}, "input[0].content"),
+        ({"input": "word " * 200}, "input"),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_refused_by_name(
+    responses: ResponsesDialect, change: dict[str, Any], named: str
+) -> None:
+    if "<|end|>" in json.dumps(change):
+        token = responses.chat.text.tokenizer.eos_token
+        change = json.loads(json.dumps(change).replace("<|end|>", token))
+    fields = {name: value for name, value in (BASE | change).items() if value is not None}
+    with pytest.raises(RequestError) as caught:
+        responses.read(json.dumps(fields).encode(), SCOPE).clean_body()
+    assert (caught.value.status, caught.value.param) == (400, named)
+    assert f"`{named}`" in caught.value.message or caught.value.code == "context_length_exceeded"

@@ -200,6 +200,18 @@ def fitted_for(folder: Path, *, secret: bytes) -> str:
     return str(_manifest(folder, secret)["policy"])
 
 
+def encoder_of(folder: Path, *, secret: bytes) -> str:
+    """The encoder that an artifact was fitted with, for another one of its kind.
+
+    Raises:
+        ArtifactError: the manifest is missing or was changed, or the encoder itself was tuned for this artifact.
+    """
+    manifest = _manifest(folder, secret)
+    if any(name.startswith(f"{_TUNED}/") for name in manifest["files"]):
+        raise ArtifactError(f"the artifact {folder} was made with `lethe fit --tune`, which is not repeated by itself")
+    return str(manifest["encoder"]["name"])
+
+
 def seal(folder: Path) -> bytes:
     """What stands for all of an artifact: another fit has another one.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,12 @@ def _failing_closed() -> Iterator[None]:
 class ArtifactDetector:
     """Scores every reading of a conversation; a topic is flagged by its best window. Safe to share between threads."""
 
-    def __init__(self, artifact: Artifact, encoder: Encoder, policy: Policy | None) -> None:
+    def __init__(self, artifact: Artifact, encoder: Encoder, policy: Policy | None, at: datetime | None = None) -> None:
+        """Topics of the policy that have expired `at` that time, else by now, are never found."""
         self._artifact = artifact
         self._encoder = encoder
+        live = policy.enforced(at or datetime.now(UTC)) if policy else None
+        self._enforced = np.array([live is None or live.topic(name) is not None for name in artifact.topics])
         self._score = RememberedScores(lambda texts: score(artifact, encoder, texts), len(artifact.topics))
         aliases = {topic.name: topic.aliases for topic in policy.topics} if policy else {}
         self._finders = [AliasFinder(aliases.get(name, ())) for name in artifact.topics]
@@ -74,7 +78,7 @@ class ArtifactDetector:
         logits, calibration = _worst(scores), self._artifact.calibration
         probabilities = calibration.probabilities(logits)
         threshold = calibration.threshold(len(windows))
-        flagged = [int(topic) for topic in np.argsort(-logits) if logits[topic] > threshold]
+        flagged = [int(topic) for topic in np.argsort(-logits) if self._enforced[topic] and logits[topic] > threshold]
         return tuple(
             Detection(
                 self._artifact.topics[topic],
@@ -154,7 +158,8 @@ class ArtifactDetector:
         return list(found.values()), scores
 
     def _above(self, scores: Floats, threshold: float) -> frozenset[str]:
-        return frozenset(self._artifact.topics[i] for i in np.flatnonzero(_worst(scores) > threshold))
+        above = self._enforced & (_worst(scores) > threshold)
+        return frozenset(self._artifact.topics[i] for i in np.flatnonzero(above))
 
     def _spans(
         self, topic: int, conversation: Conversation, worst: Window, threshold: float, narrow: bool
@@ -205,11 +210,17 @@ def score(artifact: Artifact, encoder: Encoder, texts: list[str]) -> Floats:
 
 
 def load_detector(
-    artifact: Path, *, policy: Policy | None, secret: bytes, encoder: Encoder | None = None
+    artifact: Path,
+    *,
+    policy: Policy | None,
+    secret: bytes,
+    encoder: Encoder | None = None,
+    at: datetime | None = None,
 ) -> ArtifactDetector:
     """Verify an artifact against the policy and load its encoder (`encoder` spares that where one is loaded already).
 
-    Without a policy the names are unknown, and spans hold the words that weigh most.
+    Without a policy the names are unknown, and spans hold the words that weigh most. Topics of the policy that have
+    expired `at` that time, else by now, are never found.
 
     Raises:
         ArtifactError: missing, damaged or fitted for something else; says to run `lethe fit`.
@@ -223,4 +234,4 @@ def load_detector(
         raise ArtifactError(
             f"the encoder {loaded.encoder!r} gives other vectors than at the fit; run `lethe fit` again"
         )
-    return ArtifactDetector(loaded, encoder, policy)
+    return ArtifactDetector(loaded, encoder, policy, at)

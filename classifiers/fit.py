@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,9 +158,9 @@ def ensure_artifact(policy: Policy, *, secret: bytes, out: Path | None = None) -
     return folder
 
 
-def default_folder(policy: Policy, *, secret: bytes) -> Path:
+def default_folder(policy: Policy, *, secret: bytes, encoder: str = PACKAGED) -> Path:
     """Where the artifact of this very policy lies when no folder is named."""
-    return state_dir() / "artifacts" / policy_digest(policy, secret=secret, encoder=PACKAGED)[:32]
+    return state_dir() / "artifacts" / policy_digest(policy, secret=secret, encoder=encoder)[:32]
 
 
 def fit_with_bar(
@@ -172,6 +173,13 @@ def fit_with_bar(
     tune: bool = False,
 ) -> FitReport:
     """`fit_policy`, with a progress bar for each stage on standard error."""
+    with stage_bars() as told:
+        return fit_policy(policy, secret=secret, out=out, encoder=encoder, asked=asked, tune=tune, progress=told)
+
+
+@contextmanager
+def stage_bars() -> Iterator[Progressed]:
+    """What `fit_policy` may tell its progress to: a bar for each stage on standard error."""
     with Bars() as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -182,7 +190,7 @@ def fit_with_bar(
                 tasks[stage] = bars.add_task(f"classifier, {stage}", total=None)
             bars.update(tasks[stage], completed=done, total=total or None)
 
-        return fit_policy(policy, secret=secret, out=out, encoder=encoder, asked=asked, tune=tune, progress=told)
+        yield told
 
 
 def _calibrate(fitted: Fitted, rate: float) -> tuple[Calibration, Evidence]:

@@ -24,6 +24,7 @@ from guard.policy_schema import (
     PrefixAction,
     RefuseAction,
     Topic,
+    expiry,
 )
 from guard.yaml_file import read_yaml
 
@@ -38,6 +39,7 @@ __all__ = [
     "PrefixAction",
     "RefuseAction",
     "Topic",
+    "expiry",
     "load_policy",
     "one_topic",
 ]
@@ -68,8 +70,11 @@ def one_topic(
     aliases: tuple[str, ...] = (),
     description: str | None = None,
     false_flag_rate: float = 0.01,
+    **more: Any,
 ) -> Policy:
-    """A policy of one topic, which is refused, without a policy file; paths start at the working directory.
+    """A policy of one topic, which is refused unless `more` of its keys say otherwise, without a policy file.
+
+    Paths start at the working directory.
 
     Raises:
         ConfigError: names every option that cannot be used.
@@ -79,7 +84,7 @@ def one_topic(
         "version": 1,
         "false_flag_rate": false_flag_rate,
         "retain": retain,
-        "topics": [{**topic, "action": {"kind": "refuse"}}],
+        "topics": [{**topic, "action": {"kind": "refuse"}, **more}],
     }
     return _checked(data, Path(), OnCommandLine())
 

@@ -16,6 +16,8 @@ _OPTIONS = {
     "description": "--description",
     "retain": "--retain",
     "false_flag_rate": "--false-flag-rate",
+    "action": "--action",
+    "expires": "--expires",
 }
 
 
@@ -79,7 +81,7 @@ class InFile:
 
 
 class OnCommandLine:
-    """Places of a policy of one topic that the options of `lethe fit` describe."""
+    """Places of a policy of one topic that options of a command describe."""
 
     start = "the working directory"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -132,7 +133,8 @@ class JudgeRule(_Strict):
 class Topic(_Strict):
     """One thing to forget: `examples` is a file, folder or data set, `aliases` are the names it goes by.
 
-    At least one of `examples`, `aliases` and `description` is there. A policy writes `action:`, one or a list.
+    At least one of `examples`, `aliases` and `description` is there. A policy writes `action:`, one or a list. From
+    `expires` on the topic is not enforced any more; a date alone is enforced to its end, in UTC.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -143,6 +145,14 @@ class Topic(_Strict):
     description: NonEmpty | None = None
     actions: tuple[Action, ...] = Field(alias="action", min_length=1)
     output: OutputRule = OutputRule()
+    expires: datetime | None = None
+
+    @field_validator("expires", mode="before")
+    @classmethod
+    def _moment(cls, value: Any) -> Any:
+        if value is not None and not isinstance(value, str | date):
+            raise ValueError("must be a date, such as 2030-12-31")
+        return None if value is None else expiry(value)
 
     @field_validator("actions", mode="before")
     @classmethod
@@ -196,6 +206,35 @@ class Policy(_Strict):
     def topic(self, name: str) -> Topic | None:
         """The topic called `name`, if there is one."""
         return next((topic for topic in self.topics if topic.name == name), None)
+
+    def enforced(self, now: datetime) -> Policy:
+        """The policy without the topics that have expired, maybe without any; `now` has a time zone."""
+        kept = tuple(topic for topic in self.topics if topic.expires is None or topic.expires > now)
+        return self.model_copy(update={"topics": kept})
+
+
+def expiry(value: str | date) -> datetime:
+    """The moment, in UTC, that a date (its end) or an ISO 8601 time with its zone stands for.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        read = value if isinstance(value, date) else _read_moment(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no date; write 2030-12-31, or 2030-12-31T12:00:00Z") from error
+    if not isinstance(read, datetime):
+        return datetime.combine(read, time(), UTC) + timedelta(days=1)
+    if read.tzinfo is None:
+        raise ValueError(f"{value} has no time zone; write 2030-12-31T12:00:00Z, or the date alone")
+    return read.astimezone(UTC)
+
+
+def _read_moment(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(text)
 
 
 def _existing(value: Path, info: ValidationInfo, *, folders: bool = False) -> Path:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from classifiers.answers import AnswerReader
-from classifiers.artifact import seal
-from classifiers.detector import load_detector
-from classifiers.exemplars import IndexedExemplars
-from classifiers.fit import ensure_artifact
-from classifiers.protect import learn_protected
 from guard.act.corrupt import Corrupter
-from guard.embeds import EmbeddingTable
-from guard.errors import ConfigError
-from guard.lookalikes import plain_letter
-from guard.output.protected import Protected
 from guard.pipeline import Pipeline
-from guard.policy import CorruptAction, IculAction, Policy
-from guard.prompt import Renderer
-from guard.secret import digest, load_secret
-from guard.types import Detector, Exemplars, Reader
+from guard.secret import load_secret
+from serve.admin.app import build_admin
+from serve.admin.door import Door
+from serve.admin.jobs import Jobs
 from serve.app import ModelCard, build_app
 from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
@@ -36,13 +25,19 @@ from serve.dialects.chat import ChatDialect
 from serve.dialects.completions import CompletionsDialect
 from serve.dialects.messages import MessagesDialect
 from serve.dialects.responses import ResponsesDialect
+from serve.flagged.store import FlaggedStore, flagged_file
 from serve.judge import opened
 from serve.keys.keyed import Keyed, Keyring
 from serve.keys.store import keys_file
 from serve.limited import Limited
 from serve.metrics import Metrics
 from serve.model_server import ModelServer
-from serve.model_text import ModelText
+from serve.monitor import Monitoring
+from serve.parts import Parts, make_parts
+from serve.policies.live import Live, Serving
+from serve.policies.news import PolicyNews
+from serve.policies.store import Store
+from serve.policies.version import Version
 from serve.prove import Facts, examine, prove_embeds
 from serve.ready import Readiness
 from serve.recorded import Recorded
@@ -51,69 +46,6 @@ from serve.responses.store import ResponseStore
 from serve.settings import Settings
 from serve.several import Several
 from serve.traces import Traces
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What can be made while the engine still loads."""
-
-    policy: Policy
-    version: str
-    detector: Detector
-    text: ModelText
-    corrupter: Corrupter | None
-    protected: Protected
-    exemplars: Exemplars | None
-    readers: tuple[Reader, ...]
-
-
-def make_parts(settings: Settings, policy: Policy) -> Parts:
-    """Fit or load the classifier, learn what answers may not say, read the checkpoint's tokenizer and embeddings.
-
-    Raises:
-        ArtifactError: the artifact is damaged or made for something else.
-        ConfigError: an action asks for more dimensions than the model's embeddings have, or for exemplars that the
-            policy's files do not hold; or what the policy protects is retained as well.
-        EngineError: the checkpoint lacks what the policy needs.
-    """
-    secret = load_secret()
-    protected = learn_protected(policy)
-    # Reads the table of look-alikes now, and not when the first Greek letter of an answer comes, in the event loop.
-    plain_letter("\u03b1")
-    artifact = ensure_artifact(policy, secret=secret, out=settings.artifact)
-    detector = load_detector(artifact, policy=policy, secret=secret)
-    text = ModelText.from_checkpoint(settings.model)
-    actions = [action for topic in policy.topics for action in topic.actions]
-    shows = any(isinstance(action, IculAction) for action in actions)
-    exemplars = IndexedExemplars(detector.neighbours, detector.encoder, policy, secret=secret) if shows else None
-    corrupter = None
-    if policy.corrupts:
-        table = EmbeddingTable.from_checkpoint(settings.model)
-        _check_dimensions(policy, table.hidden)
-        corrupter = Corrupter(Renderer(text.tokenizer), table, secret=secret)
-    classified = any(topic.output.classify for topic in policy.topics)
-    readers = (AnswerReader(detector, policy),) if classified else ()
-    return Parts(policy, _version(policy, artifact, secret), detector, text, corrupter, protected, exemplars, readers)
-
-
-def _version(policy: Policy, artifact: Path, secret: bytes) -> str:
-    """What stands for all that decides: the policy, and the classifier with the examples that it was fitted to."""
-    # Where the files lie is of no account; what is in them the artifact's seal covers.
-    told = policy.model_dump(mode="json", exclude={"retain"})
-    for topic in told["topics"]:
-        del topic["examples"]
-    text = json.dumps(told)
-    return digest(secret, b"policy version", text.encode(), seal(artifact)).hex()[:16]
-
-
-def _check_dimensions(policy: Policy, hidden: int) -> None:
-    asked = [(t.name, a.dimensions) for t in policy.topics for a in t.actions if isinstance(a, CorruptAction)]
-    for name, dimensions in asked:
-        if dimensions is not None and dimensions > hidden:
-            raise ConfigError(
-                f"the topic {name!r} corrupts {dimensions} dimensions, but the model's embeddings have {hidden}; "
-                "give fewer, or leave `dimensions` out to change them all"
-            )
 
 
 async def make_app(
@@ -130,60 +62,114 @@ async def make_app(
     facts = await examine(upstream, settings.served_name, settings.models_beside)
     names = (facts.name, *settings.adapter_models)
     secret = load_secret()
-    store = ResponseStore(secret)
-    guards = {path: await _guard(settings, made, facts, names, upstream, stack, store) for path, made in parts.items()}
-    front: ASGIApp = next(iter(guards.values()))
     audit = AuditLog(audit_folder(), secret)
     stack.callback(audit.close)
     chat = _chat(next(iter(parts.values())), facts, names)
+    news = PolicyNews(audit, metrics, monitor=settings.monitor)
+    store = ResponseStore(secret)
+    lives: dict[Path, Live] = {}
+    for path, made in parts.items():
+        make = _Making(settings, facts, names, upstream, store)
+        live = Live(Store.of(path, secret), await make.serving(made), make, news)
+        lives[path] = await stack.enter_async_context(_watched(live))
+    front: ASGIApp = next(iter(lives.values()))
     if settings.arms is not None:
 
         def fronting(app: ASGIApp, planner: Planner) -> Guard:
             return _fronted(settings, app, planner, [chat])
 
-        by_arm = guards | ({None: guards[settings.policy]} if settings.policy in guards else {})
+        by_arm = lives | ({None: lives[settings.policy]} if settings.policy in lives else {})
         front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
     else:
         front = Counting(Retrieving(front, store), MessagesDialect(chat), max_body=settings.max_body)
         front = Several(front, max_body=settings.max_body)
-    for made in parts.values():
-        metrics.know(topic.name for topic in made.policy.topics)
     front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
     traces = Traces.from_environment()
     if traces is not None:
         stack.callback(traces.close)
-    front = Recorded(front, audit, metrics, secret, traces)
+    flagged = None
+    if settings.keep_flagged:
+        flagged = FlaggedStore(flagged_file())
+        stack.callback(flagged.close)
+    front = Recorded(front, audit, metrics, secret, traces=traces, flagged=flagged)
     cards = [ModelCard(name, facts.created, facts.context) for name in names]
-    ready = Readiness(upstream, [made.detector for made in parts.values()], audit)
+    ready = Readiness(upstream, list(lives.values()), audit)
     app: ASGIApp = build_app(front, upstream, cards, ready)
     if settings.keys:
+        if settings.arms is None:
+            app = await _with_admin(settings, app, next(iter(lives.values())), audit, stack)
         app = Keyed(app, Keyring(keys_file(), secret), metrics)
     return app, facts
 
 
-async def _guard(
-    settings: Settings,
-    parts: Parts,
-    facts: Facts,
-    names: Sequence[str],
-    upstream: ModelServer,
-    stack: AsyncExitStack,
-    store: ResponseStore,
-) -> Guard:
-    if parts.corrupter is not None:
-        for name in names:
-            await prove_embeds(upstream, facts, parts.corrupter, name)
-    judge = await stack.enter_async_context(opened(parts.policy))
-    planner = Pipeline(
-        parts.policy,
-        parts.detector,
-        parts.corrupter,
-        parts.protected,
-        exemplars=parts.exemplars,
-        readers=(*parts.readers, *([judge] if judge else ())),
-    )
-    dialects = _dialects(settings, _chat(parts, facts, names), store)
-    return _fronted(settings, upstream.app, planner, dialects, parts.version)
+class _Making:
+    """Makes what serves a version of a policy."""
+
+    def __init__(
+        self, settings: Settings, facts: Facts, names: Sequence[str], upstream: ModelServer, store: ResponseStore
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._facts = facts
+        self._names = names
+        self._upstream = upstream
+
+    async def __call__(self, version: Version, before: Parts) -> Serving:
+        """What serves a version that came in force while the server runs, beside the parts that serve now.
+
+        Raises:
+            LetheError: it cannot be served.
+        """
+        parts = await asyncio.to_thread(make_parts, self._settings, version, before)
+        return await self.serving(parts, proven=before.corrupter)
+
+    async def serving(self, parts: Parts, *, proven: Corrupter | None = None) -> Serving:
+        """What serves these parts; with what is `proven` the server does what it should.
+
+        Raises:
+            ConfigError: the environment lacks the judge's key.
+            EngineError: the server does not do what the policy needs.
+        """
+        if parts.corrupter is not None and parts.corrupter is not proven:
+            for name in self._names:
+                await prove_embeds(self._upstream, self._facts, parts.corrupter, name)
+        async with AsyncExitStack() as stack:
+            judge = await stack.enter_async_context(opened(parts.policy))
+            planner: Planner = Pipeline(
+                parts.policy,
+                parts.detector,
+                parts.corrupter,
+                parts.protected,
+                exemplars=parts.exemplars,
+                readers=(*parts.readers, *([judge] if judge else ())),
+            )
+            if self._settings.monitor:
+                planner = Monitoring(planner)
+            dialects = _dialects(self._settings, _chat(parts, self._facts, self._names), self._store)
+            guard = _fronted(self._settings, self._upstream.app, planner, dialects, parts.version)
+            return Serving(parts, guard, stack.pop_all())
+
+
+async def _with_admin(settings: Settings, app: ASGIApp, live: Live, audit: AuditLog, stack: AsyncExitStack) -> ASGIApp:
+    """`app` with the admin routes; behind arms, which may have several policies, there are none."""
+
+    async def made() -> str | None:
+        return await live.refresh(again=True)
+
+    jobs = Jobs(made)
+    stack.push_async_callback(jobs.close)
+    return Door(app, build_admin(live, jobs), audit, max_body=settings.max_body)
+
+
+@asynccontextmanager
+async def _watched(live: Live) -> AsyncIterator[Live]:
+    watch = asyncio.create_task(live.watch())
+    try:
+        yield live
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await live.close()
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:

@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from guard.errors import RequestError
 from guard.secret import digest
+from serve.keys.store import Role
 
 _ID_BYTES = 8
 _KEY = "lethe.caller"
@@ -17,7 +18,7 @@ class Caller(NamedTuple):
     """Who gave a key that was checked: the key's id and role."""
 
     id: str
-    role: str
+    role: Role
 
 
 def with_caller(scope: Scope, caller: Caller) -> Scope:

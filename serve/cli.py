@@ -16,8 +16,10 @@ from guard.errors import EngineError, LetheError
 from serve.adapters import lora_flags
 from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
+from serve.flagged.cli import app as flagged
 from serve.keys.cli import app as keys_app
 from serve.logs import console as console_of
+from serve.policies.cli import app as topics
 from serve.settings import (
     MAX_BODY,
     MAX_CONCURRENT,
@@ -38,6 +40,8 @@ app.command()(fit)
 app.command()(check)
 app.add_typer(audit, name="audit")
 app.add_typer(keys_app, name="keys")
+app.add_typer(topics, name="topics")
+app.add_typer(flagged, name="flagged")
 
 _VLLM = Annotated[list[str] | None, typer.Argument(metavar="-- VLLM-FLAGS", help="Handed to vLLM unchanged.")]
 _MODEL = Annotated[
@@ -80,6 +84,12 @@ def serve(
     log_format: Annotated[
         Literal["text", "json"], typer.Option(help="How standard error is written: for readers, or JSON lines.")
     ] = "text",
+    monitor: Annotated[
+        bool, typer.Option("--monitor", help="Guard nothing: only record what would have been done.")
+    ] = False,
+    keep_flagged: Annotated[
+        bool, typer.Option("--keep-flagged", help="Keep the text of flagged prompts, for `lethe flagged`.")
+    ] = False,
 ) -> None:
     """Serve a model that has forgotten what the policy lists; without options, the embedded one.
 
@@ -105,6 +115,8 @@ def serve(
             max_concurrent=max_concurrent,
             max_seconds=max_seconds,
             max_body=max_body,
+            monitor=monitor,
+            keep_flagged=keep_flagged,
         )
         run(settings, console)
 

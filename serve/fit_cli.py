@@ -57,6 +57,10 @@ def fit(
     recalibrate: Annotated[
         str | None, typer.Option(metavar="LOG", help="Only set the threshold, on these clean prompts (as for `check`).")
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="With --recalibrate: labels of its prompts, from `lethe flagged export`."),
+    ] = None,
 ) -> None:
     """Train the topic classifier of a policy and show what its calibration can promise.
 
@@ -72,6 +76,8 @@ def fit(
             raise ConfigError(f"{'--topic' if topic else '--encoder'} needs --out, the folder to write the artifact to")
         if (ask is None) != (ask_model is None):
             raise ConfigError("--ask and --ask-model go together: a server's URL and the model to ask there")
+        if labels is not None and recalibrate is None:
+            raise ConfigError("--labels goes with --recalibrate LOG, whose prompts it labels")
         secret = load_secret()
         folder = out or default_folder(loaded, secret=secret)
         if recalibrate is not None:
@@ -79,7 +85,7 @@ def fit(
 
             known = loaded if policy or topic or not out else None
             _say(f"setting the thresholds of {_named(policy, loaded, topic) if known else 'the artifact'} in {folder}")
-            artifact = set_threshold(folder, read_log(recalibrate), policy=known, secret=secret)
+            artifact = set_threshold(folder, read_log(recalibrate, labels), policy=known, secret=secret)
             show_recalibration(artifact.figures, recalibrate)
             return
         needs = "many minutes" if tune else "a minute or two"

@@ -15,13 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from guard.errors import ConfigError, EngineError, LetheError, RequestError
 from guard.policy import load_policy
-from serve.assemble import make_app, make_parts
+from serve.assemble import make_app
 from serve.caller import bearer
 from serve.dialects.errors import refuse
 from serve.inner import Replay, Taken
 from serve.keys.keyed import OPEN, UNKNOWN
 from serve.metrics import Metrics
 from serve.model_server import ModelServer
+from serve.parts import Parts, make_parts
+from serve.policies.change import begun
 from serve.record import record_of
 from serve.replies import send_error
 from serve.settings import MAX_BODY, MAX_CONCURRENT, MAX_SECONDS, Settings, resolve
@@ -197,10 +199,14 @@ async def _opened(behind: ASGIApp, vllm: Any, stack: AsyncExitStack) -> ASGIApp:
         raise ConfigError("vLLM has keys of its own, and LETHE_KEYS asks for others; leave one of them out")
     metrics = Metrics()
     stack.enter_context(metrics.served(settings.metrics_port))
-    parts = {path: await asyncio.to_thread(make_parts, settings, load_policy(path)) for path in settings.policies}
+    parts = {path: await asyncio.to_thread(_parts, settings, path) for path in settings.policies}
     inner = Inner(behind, vllm, keys[0] if keys else None)
     front, _ = await make_app(settings, parts, inner, stack, metrics)
     return VllmKeys(front, keys) if keys else front
+
+
+def _parts(settings: Settings, path: Path) -> Parts:
+    return make_parts(settings, begun(path, load_policy(path), settings.artifact))
 
 
 async def _never() -> Message:

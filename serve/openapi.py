@@ -49,7 +49,6 @@ _CARDS = {
     "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": _CARD}},
     "required": ["object", "data"],
 }
-_NAMED = {"in": "path", "required": True, "schema": _TEXT}
 _ANSWER = {"type": "object", "properties": {"id": _TEXT, "model": _TEXT}, "required": ["id", "model"]}
 _COUNT = {"type": "object", "properties": {"input_tokens": {"type": "integer"}}, "required": ["input_tokens"]}
 _DROPPED = {"type": "object", "properties": {"id": _TEXT, "deleted": {"const": True}}, "required": ["id", "deleted"]}
@@ -66,9 +65,7 @@ def document(models: Sequence[str] = ()) -> dict[str, Any]:
         "/health": {"get": _told("Whether the model server answers.", _STATUS, 503, schema=_STATUS)},
         "/ready": {"get": _told("Whether a request would be answered.", _STATUS, 503, schema=_STATUS)},
         "/v1/models": {"get": _told("What is served.", _CARDS, 401)},
-        "/v1/models/{name}": {
-            "get": _told("One served model.", _CARD, 401, 404) | {"parameters": [{"name": "name"} | _NAMED]}
-        },
+        "/v1/models/{name}": {"get": _told("One served model.", _CARD, 401, 404) | {"parameters": _named("name")}},
     }
     paths |= {path: {"post": _asked(path, body, says)} for path, (body, says) in _BODIES.items()} | _kept()
     info = {"title": "Lethe", "version": "1", "summary": "An endpoint whose model has forgotten what a policy lists."}
@@ -81,12 +78,16 @@ def _kept() -> dict[str, Any]:
     """The routes of kept responses."""
     errors = (400, 401, 404, 503)
     one = {
-        "parameters": [{"name": "response_id"} | _NAMED],
+        "parameters": _named("response_id"),
         "get": _told("A kept response.", _ANSWER, *errors),
         "delete": _told("Keep a response no longer.", _DROPPED, *errors),
     }
     cancel = {"parameters": one["parameters"], "post": _told("Nothing can be cancelled here.", _ANSWER, *errors)}
     return {"/v1/responses/{response_id}": one, "/v1/responses/{response_id}/cancel": cancel}
+
+
+def _named(parameter: str) -> list[dict[str, Any]]:
+    return [{"name": parameter, "in": "path", "required": True, "schema": _TEXT}]
 
 
 def _asked(path: str, body: type[BaseModel], says: str) -> dict[str, Any]:

@@ -37,16 +37,25 @@ def open_prompts(file: str) -> Iterator[Iterator[Conversation]]:
         yield (conversation for conversation, _ in lines)
 
 
-def read_log(file: str) -> list[Prompt]:
+def read_log(file: str, labels: str | None = None) -> list[Prompt]:
     """All prompts of a log, with their labels: `flag` true or false beside `text` or `messages`.
 
+    A label in the file `labels`, of the same form, is that of every equal prompt of the log.
+
     Raises:
-        ConfigError: as `open_prompts`.
+        ConfigError: as `open_prompts`; or no prompt of the log has one of the labels.
     """
     from classifiers.traffic import Prompt
 
+    known: dict[Conversation, bool | None] = {}
+    if labels is not None:
+        with _opened(labels) as lines:
+            known = {conversation: flag for conversation, flag in lines if flag is not None}
     with _opened(file) as lines:
-        return [Prompt(conversation, flag) for conversation, flag in lines]
+        found = [Prompt(conversation, known.get(conversation, flag)) for conversation, flag in lines]
+    if labels is not None and not any(prompt.conversation in known for prompt in found):
+        raise ConfigError(f"no prompt of {file} has a label in {labels}; give the labels of that traffic")
+    return found
 
 
 @contextmanager

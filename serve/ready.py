@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 from guard.conversation import single
 from guard.errors import AuditError, DetectorError
-from guard.types import Detector
+from guard.types import Conversation
 from serve.audit.log import AuditLog
 from serve.model_server import ModelServer
 
@@ -20,10 +21,18 @@ _TIMEOUT_S = 5.0
 _log = logging.getLogger(__name__)
 
 
+class Detecting(Protocol):
+    """Whatever can be asked to detect, as a `guard.types.Detector`."""
+
+    def detect(self, conversation: Conversation) -> Any:
+        """See `guard.types.Detector`."""
+        ...
+
+
 class Readiness:
     """Asks the model server for its health, the detectors about a prompt, and the audit log for what is owed."""
 
-    def __init__(self, upstream: ModelServer, detectors: Sequence[Detector], audit: AuditLog) -> None:
+    def __init__(self, upstream: ModelServer, detectors: Sequence[Detecting], audit: AuditLog) -> None:
         self._upstream = upstream
         self._detectors = detectors
         self._audit = audit

@@ -15,6 +15,7 @@ from guard.types import Conversation
 from serve.audit.log import AuditLog
 from serve.caller import caller_of, known_as
 from serve.dialects.errors import error_form
+from serve.flagged.store import Flagged, FlaggedStore, messages_of, now
 from serve.measured import Measured
 from serve.metrics import Metrics
 from serve.outlet import Outlet
@@ -31,13 +32,22 @@ class Recorded:
     """`app`, of whose answers the audit log keeps a line each; they are counted, and traced if there are `traces`."""
 
     def __init__(
-        self, app: ASGIApp, audit: AuditLog, metrics: Metrics, secret: bytes, traces: Traces | None = None
+        self,
+        app: ASGIApp,
+        audit: AuditLog,
+        metrics: Metrics,
+        secret: bytes,
+        *,
+        traces: Traces | None = None,
+        flagged: FlaggedStore | None = None,
     ) -> None:
+        """`flagged` keeps the text of requests in which topics were found, if there is one."""
         self._app = app
         self._audit = audit
         self._metrics = metrics
         self._secret = secret
         self._traces = traces
+        self._flagged = flagged
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -73,6 +83,7 @@ class Recorded:
             self._metrics.count(record, status, seconds)
             if self._traces is not None and span is not None:
                 self._traces.end(span, record, scope["path"], status)
+            self._keep_text(row, record)
             try:
                 self._audit.append(row)
             except AuditError as error:
@@ -104,6 +115,11 @@ class Recorded:
             "stream": record.stream,
             "prompt": prompt_hash(self._secret, record.conversation) if record.conversation else None,
         }
+
+    def _keep_text(self, row: dict[str, Any], record: Record) -> None:
+        if self._flagged is not None and row["topics"] and record.conversation is not None:
+            said = messages_of(record.conversation)
+            self._flagged.keep(Flagged(row["id"], now(), row["policy"], row["topics"], row["action"], said))
 
     def _caller(self, scope: Scope) -> str | None:
         try:

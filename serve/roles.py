@@ -8,9 +8,7 @@ from starlette.types import Scope
 
 from guard.errors import RequestError
 from serve.caller import caller_of
-
-# Who measures a model needs its likelihoods; who is kept from a topic would read of it in them.
-_MEASURING = frozenset(("evaluator",))
+from serve.keys.roles import may
 
 
 def check_fields(scope: Scope, reserved: Sequence[str]) -> None:
@@ -20,6 +18,6 @@ def check_fields(scope: Scope, reserved: Sequence[str]) -> None:
         RequestError: 403; the key's role does not open the first of `reserved`, or no key was checked.
     """
     caller = caller_of(scope)
-    if reserved and (caller is None or caller.role not in _MEASURING):
+    if reserved and (caller is None or not may(caller.role, "measure")):
         told = f"`{reserved[0]}` needs a key of role evaluator"
         raise RequestError(403, told, code="role_required", param=reserved[0])

@@ -8,7 +8,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,9 +20,12 @@ from rich.markup import escape
 from guard.errors import ConfigError, EngineError
 from guard.policy import load_policy
 from serve.arms.tell import tell_arms
-from serve.assemble import Parts, make_app, make_parts
+from serve.assemble import make_app
 from serve.engine import Engine
 from serve.metrics import Metrics
+from serve.parts import Parts, make_parts
+from serve.policies.change import begun
+from serve.policies.news import tell_versions
 from serve.settings import Settings
 from serve.upstream import Upstream
 
@@ -45,7 +48,9 @@ def serve(settings: Settings, console: Console) -> None:
         with engine or nullcontext():
             if engine is not None:
                 console.print(f"started vLLM with {settings.model}; meanwhile, the classifier")
-            parts = {path: make_parts(settings, policy) for path, policy in policies.items()}
+            parts = {
+                path: make_parts(settings, begun(path, policy, settings.artifact)) for path, policy in policies.items()
+            }
             if engine is not None:
                 engine.wait_healthy(console)
             asyncio.run(_serve(settings, parts, engine, listener, metrics, console))
@@ -69,7 +74,7 @@ def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], consol
 
 async def _serve(
     settings: Settings,
-    parts: Mapping[Path, Parts],
+    parts: dict[Path, Parts],
     engine: Engine | None,
     listener: socket.socket,
     metrics: Metrics,
@@ -104,6 +109,9 @@ async def _serve(
             )
         if settings.arms is not None:
             tell_arms(settings.arms, console, keys=settings.keys)
+        tell_versions(parts.values(), console, monitor=settings.monitor)
+        # They are held by what serves them alone, so that they go when another version takes their place.
+        parts.clear()
         if not settings.keys and not _loopback(listener):
             console.print(
                 "[bold yellow]warning:[/] whoever reaches this address may ask: no keys are asked for. See --keys.",

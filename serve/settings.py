@@ -52,6 +52,8 @@ class Settings:
     max_concurrent: int = MAX_CONCURRENT
     max_seconds: float = MAX_SECONDS
     max_body: int = MAX_BODY * 2**20
+    monitor: bool = False
+    keep_flagged: bool = False
     plan_timeout: float = 60.0
 
     @property
@@ -107,6 +109,8 @@ def resolve(
     max_concurrent: int = MAX_CONCURRENT,
     max_seconds: float = MAX_SECONDS,
     max_body: int = MAX_BODY,
+    monitor: bool = False,
+    keep_flagged: bool = False,
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named; `max_body` is in MiB.
 
@@ -147,6 +151,8 @@ def resolve(
         max_concurrent,
         max_seconds,
         max_body * 2**20,
+        monitor,
+        keep_flagged,
     )
 
 

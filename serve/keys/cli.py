@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import typer
 
-from guard.errors import LetheError
 from guard.secret import load_secret
 from serve.keys.store import add_key, keys_file, read_keys, revoke_key
+from serve.one_line import one_line_errors
 
 app = typer.Typer(help="The keys that `lethe serve --keys` asks callers for.", no_args_is_help=True)
 
@@ -21,7 +19,7 @@ def add(
     name: Annotated[str, typer.Option(help="Whose it is, for you.")] = "",
 ) -> None:
     """Make a key and print it, this once: only a hash of it is kept."""
-    with _one_line_errors():
+    with one_line_errors():
         key, text = add_key(keys_file(), load_secret(), role=role, name=name)
     typer.echo(text)
     typer.echo(f"{key.id}, for a{'n' if role[0] in 'ae' else ''} {role}; it is not shown again", err=True)
@@ -30,7 +28,7 @@ def add(
 @app.command("list")
 def list_keys() -> None:
     """List all keys, one a line: id, role, when made, whether valid, name."""
-    with _one_line_errors():
+    with one_line_errors():
         for key in read_keys(keys_file()):
             state = f"revoked {key.revoked}" if key.revoked else "valid"
             typer.echo("\t".join((key.id, key.role, key.created, state, key.name)))
@@ -39,15 +37,6 @@ def list_keys() -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `lethe keys list` shows it.")]) -> None:
     """Make a key invalid, also for servers that run."""
-    with _one_line_errors():
+    with one_line_errors():
         key = revoke_key(keys_file(), key_id)
     typer.echo(f"{key.id} is revoked", err=True)
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except LetheError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error

@@ -2,6 +2,7 @@ import base64
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,22 @@ def test_any_failure_is_a_detector_error(detector, fitted):
     assert "Mira" not in str(caught.value)
     with pytest.raises(DetectorError):
         ArtifactDetector(detector._artifact, Broken(), fitted.policy).flagged("hello")
+
+
+def test_a_topic_that_has_expired_is_never_found(detector, encoder, fitted):
+    end = datetime(2030, 1, 1, tzinfo=UTC)
+    dated = tuple(t.model_copy(update={"expires": end if t.name == "mira" else None}) for t in fitted.policy.topics)
+    policy = fitted.policy.model_copy(update={"topics": dated})
+    before, after = (
+        ArtifactDetector(detector._artifact, encoder, policy, end + timedelta(seconds=late)) for late in (-1, 0)
+    )
+    mira, oren = "Who taught Mira Tolvane?", "Who taught Oren Halsk?"
+    assert (before.flagged(mira), before.flagged(oren)) == ({"mira"}, {"oren"})
+    assert (after.flagged(mira), after.flagged(oren)) == (frozenset(), {"oren"})
+    assert [found.topic for found in after.detect(single(f"{mira} {oren}"))] == ["oren"]
+    assert "mira" not in after.doubted(single(mira))
+    turns = (Message("user", mira), Message("assistant", "A smith."), Message("user", "What is the capital of France?"))
+    assert (before.stale(Conversation(turns)), after.stale(Conversation(turns))) == ({0, 1}, frozenset())
 
 
 def test_scores_that_are_no_numbers_are_an_error(detector, encoder, fitted):

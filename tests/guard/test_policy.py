@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,32 @@ def test_empty_policies(policy_folder, text):
 def test_missing_file(tmp_path):
     with pytest.raises(ConfigError, match="--policy"):
         load_policy(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2030-12-31", "2031-01-01T00:00:00+00:00"),
+        ("'2030-12-31'", "2031-01-01T00:00:00+00:00"),
+        ("2030-12-31T12:00:00Z", "2030-12-31T12:00:00+00:00"),
+        ("2030-12-31T12:00:00+02:00", "2030-12-31T10:00:00+00:00"),
+    ],
+)
+def test_a_topic_is_enforced_until_it_expires(policy_folder, written, moment):
+    dated = GOOD.replace("{name: other,", f"{{name: other, expires: {written},")
+    (policy_folder / "policy.yaml").write_text(dated)
+    policy = load_policy(policy_folder / "policy.yaml")
+    end = datetime.fromisoformat(moment)
+    assert policy.topics[1].expires == end
+    assert [topic.name for topic in policy.enforced(end - timedelta(seconds=1)).topics] == ["mira-tolvane", "other"]
+    assert [topic.name for topic in policy.enforced(end).topics] == ["mira-tolvane"]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [("soon", "write 2030-12-31"), ("2030-12-31T12:00:00", "no time zone"), ("7", "must be a date")],
+)
+def test_what_is_no_moment_to_expire_at_is_told(policy_folder, written, told):
+    (mistake,) = mistakes(policy_folder, GOOD.replace("{name: other,", f"{{name: other, expires: {written},"))
+    assert mistake.startswith("7: 'topics[1].expires': ")
+    assert told in mistake

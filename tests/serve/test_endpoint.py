@@ -30,9 +30,10 @@ from guard.act.prefix import DEFAULT
 from guard.act.refuse import DECLINE, PHRASINGS
 from guard.conversation import single
 from guard.pipeline import Pipeline
-from guard.policy import load_policy
+from guard.secret import load_secret
 from guard.types import Ask
-from serve.assemble import make_parts
+from serve.parts import make_parts
+from serve.policies.store import Store
 from serve.settings import Settings
 
 
@@ -121,7 +122,8 @@ async def test_exemplars_are_asked_as_if_the_caller_had_written_them(
     served: Served, checkpoint: Path, policy_file: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LETHE_STATE", str(state))
-    parts = make_parts(Settings(str(checkpoint), policy_file, "m"), load_policy(policy_file))
+    version = Store.of(policy_file, load_secret()).in_force()
+    parts = make_parts(Settings(str(checkpoint), policy_file, "m"), version)
     pipeline = Pipeline(parts.policy, parts.detector, parts.corrupter, parts.protected, exemplars=parts.exemplars)
     plan = pipeline.plan(single(EXEMPLIFIED))
     assert isinstance(plan, Ask)

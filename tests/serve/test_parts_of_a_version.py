@@ -2,7 +2,8 @@ import pytest
 
 from guard.errors import ConfigError
 from guard.policy import load_policy
-from serve.assemble import _check_dimensions, _version
+from serve.parts import _check_dimensions
+from serve.policies.identity import policy_id
 
 
 def test_more_dimensions_than_the_model_has_are_refused(tmp_path):
@@ -22,7 +23,7 @@ def test_a_policys_version_hangs_on_all_that_decides_and_not_on_where_it_lies(tm
         policy = tmp_path / folder / "policy.yaml"
         policy.write_text(f"version: 1\ntopics: [{{name: a, aliases: [Ada], examples: a.jsonl, action: {action}}}]")
         (tmp_path / folder / "manifest.hmac").write_bytes(seal)
-        return _version(load_policy(policy), tmp_path / folder, secret)
+        return policy_id(load_policy(policy), tmp_path / folder, secret)
 
     assert version("here") == version("there")
     others = [version("here", "{kind: prefix}"), version("here", seal=b"two"), version("here", secret=b"1" * 32)]

@@ -1,0 +1,1 @@
+"""The routes that are there for keys of role `admin` alone."""

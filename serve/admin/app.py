@@ -1,0 +1,165 @@
+"""The admin routes: topics, versions of the policy, jobs, and flagged requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from guard.errors import ArtifactError, ConfigError, RequestError
+from guard.policy import Topic
+from guard.secret import load_secret
+from serve.admin.jobs import Jobs
+from serve.admin.schema import ExpiryIn, LabelIn, RollbackIn, TopicIn
+from serve.caller import caller_of
+from serve.flagged.store import FlaggedStore, flagged_file
+from serve.policies.change import Changes
+from serve.policies.live import Live
+from serve.policies.version import Version
+from serve.policies.worker import Order
+from serve.replies import error_body
+
+_MOST_LISTED = 1000
+
+
+def build_admin(live: Live, jobs: Jobs) -> FastAPI:
+    """The routes over the policy that `live` serves."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    _errors(app)
+    _topics(app, live, jobs)
+    _versions(app, live)
+    _flagged(app)
+    return app
+
+
+def _topics(app: FastAPI, live: Live, jobs: Jobs) -> None:
+    @app.get("/admin/topics")
+    async def topics() -> dict[str, Any]:
+        version = await asyncio.to_thread(live.store.in_force)
+        policy = await asyncio.to_thread(version.policy)
+        enforced = {topic.name for topic in live.serving.parts.policy.topics}
+        data = [_topic(topic, topic.name in enforced) for topic in policy.topics]
+        return {"object": "list", "version": version.number, "data": data}
+
+    @app.post("/admin/topics", status_code=202)
+    async def add(topic: TopicIn, request: Request) -> JSONResponse:
+        records = [example.model_dump(exclude_none=True) for example in topic.examples]
+        job = jobs.start(Order(store=live.store.folder, by=_by(request), topic=topic.written()), records)
+        return JSONResponse(job.fields(), 202, {"location": f"/admin/jobs/{job.id}"})
+
+    @app.get("/admin/jobs/{job_id}")
+    async def job(job_id: str) -> dict[str, Any]:
+        return jobs.find(job_id).fields()
+
+    @app.delete("/admin/topics/{name:path}")
+    async def revoke(name: str, request: Request) -> dict[str, Any]:
+        await _known(live, name)
+        return await _changed(live, request, lambda changes: changes.revoke(name))
+
+    @app.put("/admin/topics/{name:path}/expiry")
+    async def expire(name: str, body: ExpiryIn, request: Request) -> dict[str, Any]:
+        await _known(live, name)
+        return await _changed(live, request, lambda changes: changes.expire(name, body.expires))
+
+
+def _versions(app: FastAPI, live: Live) -> None:
+    @app.get("/admin/policy/versions")
+    async def versions() -> dict[str, Any]:
+        refused = await live.refresh()
+        found = await asyncio.to_thread(live.store.versions)
+        serving = live.serving.parts
+        return {
+            "object": "list",
+            "in_force": await asyncio.to_thread(live.store.pointer),
+            "serving": {"version": serving.number, "policy": serving.version, "refused": refused},
+            "data": [_version(version) for version in found],
+        }
+
+    @app.post("/admin/policy/rollback")
+    async def rollback(body: RollbackIn, request: Request) -> dict[str, Any]:
+        return await _changed(live, request, lambda changes: changes.rollback(body.version))
+
+
+def _flagged(app: FastAPI) -> None:
+    @app.get("/admin/flagged")
+    async def flagged(
+        unlabelled: bool = False, limit: Annotated[int, Query(ge=1, le=_MOST_LISTED)] = 100
+    ) -> dict[str, Any]:
+        rows = await asyncio.to_thread(lambda: FlaggedStore(flagged_file()).rows())
+        chosen = [row for row in rows if row.label is None or not unlabelled]
+        return {"object": "list", "data": [row.fields() for row in chosen[-limit:]], "total": len(chosen)}
+
+    @app.put("/admin/flagged/{request_id}")
+    async def label(request_id: str, body: LabelIn) -> dict[str, Any]:
+        store = await asyncio.to_thread(FlaggedStore, flagged_file())
+        if not await asyncio.to_thread(store.label, request_id, body.label == "yes"):
+            raise RequestError(404, f"no flagged request {request_id!r} is kept", code="request_not_found")
+        return {"id": request_id, "label": body.label}
+
+
+def _errors(app: FastAPI) -> None:
+    @app.exception_handler(RequestError)
+    async def refused(_: Request, error: RequestError) -> JSONResponse:
+        return JSONResponse(error_body(error), error.status)
+
+    @app.exception_handler(ConfigError)
+    @app.exception_handler(ArtifactError)
+    async def unusable(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse(error_body(RequestError(409, str(error), code="refused")), 409)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        path = ".".join(map(str, first["loc"][1:])) or None
+        where = f"`{path}`: " if path else ""
+        told = RequestError(400, where + first["msg"].removeprefix("Value error, "), code="invalid_value", param=path)
+        return JSONResponse(error_body(told), 400)
+
+    @app.exception_handler(HTTPException)
+    async def missing(request: Request, error: HTTPException) -> JSONResponse:
+        told = f"{request.method} {request.url.path} is not served"
+        return JSONResponse(
+            error_body(RequestError(error.status_code, told, code="route_not_served")), error.status_code
+        )
+
+
+async def _known(live: Live, name: str) -> None:
+    policy = await asyncio.to_thread(lambda: live.store.in_force().policy())
+    if policy.topic(name) is None:
+        raise RequestError(404, f"there is no topic {name!r}", code="topic_not_found")
+
+
+async def _changed(live: Live, request: Request, change: Callable[[Changes], Version]) -> dict[str, Any]:
+    """Make a version, and serve it before this is answered."""
+    changes = Changes(live.store, load_secret(), _by(request))
+    version = await asyncio.to_thread(change, changes)
+    refused = await live.refresh(again=True)
+    if refused is not None:
+        raise ConfigError(f"version {version.number} was made, and this server refuses it: {refused}")
+    return _version(version)
+
+
+def _by(request: Request) -> str:
+    caller = caller_of(request.scope)
+    return caller.id if caller else "admin"
+
+
+def _topic(topic: Topic, enforced: bool) -> dict[str, Any]:
+    told = topic.model_dump(mode="json", by_alias=True, exclude={"examples"})
+    return told | {"enforced": enforced}
+
+
+def _version(version: Version) -> dict[str, Any]:
+    record = version.record
+    return {
+        "version": version.number,
+        "made": record.made,
+        "by": record.by,
+        "change": record.change,
+        "what": record.what,
+    }

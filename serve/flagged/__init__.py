@@ -1,0 +1,1 @@
+"""The text of flagged prompts, where the operator asks for it: to be read, labelled, and used for calibration."""

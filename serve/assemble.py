@@ -40,7 +40,7 @@ from serve.keys.store import keys_file
 from serve.limited import Limited
 from serve.metrics import Metrics
 from serve.model_text import ModelText
-from serve.prove import Facts, examine, prove_embeds
+from serve.prove import Facts, examine, prove_embeds, prove_steering
 from serve.ready import Readiness
 from serve.recorded import Recorded
 from serve.settings import Settings
@@ -154,6 +154,8 @@ async def _guard(
     if parts.corrupter is not None:
         for name in names:
             await prove_embeds(upstream, facts, parts.corrupter, name)
+    if parts.policy.decodes:
+        await prove_steering(upstream, facts)
     judge = await stack.enter_async_context(opened(parts.policy))
     planner = Pipeline(
         parts.policy,

@@ -34,6 +34,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "decode-8": {"action": {"kind": "decode", "strength": 8.0}},
     "shuffle+decode-1": {"action": [_SHUFFLE, {"kind": "decode", "strength": 1.0}]},
     "shuffle+decode-2": {"action": [_SHUFFLE, {"kind": "decode", "strength": 2.0}]},
+    "shuffle+decode-4": {"action": [_SHUFFLE, {"kind": "decode", "strength": 4.0}]},
     "icul+shuffle": {"action": [{"kind": "icul"}, _SHUFFLE]},
 }
 

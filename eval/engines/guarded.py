@@ -31,7 +31,7 @@ class Sent:
 
 
 class PromptGuard:
-    """The guard's actions on prompts and decoding in front of a local model: the endpoint's pipeline without its output.
+    """The guard's actions on prompts and decoding, in front of a local model: the endpoint's pipeline, less output.
 
     What the output guard changes is not seen here: it leaves the model's likelihoods as they are.
     """

@@ -31,6 +31,10 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "shuffle-again": {"action": _SHUFFLE, "output": {"on_hit": "again"}},
     "shuffle-unwatched": {"action": _SHUFFLE, "output": {"on_hit": "none"}},
     "prefix+shuffle": {"action": [{"kind": "prefix"}, _SHUFFLE]},
+    "decode-8": {"action": {"kind": "decode", "strength": 8.0}},
+    "shuffle+decode-1": {"action": [_SHUFFLE, {"kind": "decode", "strength": 1.0}]},
+    "shuffle+decode-2": {"action": [_SHUFFLE, {"kind": "decode", "strength": 2.0}]},
+    "shuffle+decode-4": {"action": [_SHUFFLE, {"kind": "decode", "strength": 4.0}]},
     "icul+shuffle": {"action": [{"kind": "icul"}, _SHUFFLE]},
 }
 

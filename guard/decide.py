@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guard.errors import DetectorError
-from guard.policy import CorruptAction, IculAction, Policy, PrefixAction, RefuseAction, Topic
+from guard.policy import CorruptAction, DecodeAction, IculAction, Policy, PrefixAction, RefuseAction, Topic
 from guard.types import Detection
 
 
@@ -24,13 +24,14 @@ class Deny:
 
 @dataclass(frozen=True)
 class Change:
-    """What is done to the prompt, most probable topic first: whose words are corrupted, whom the model is told of, and
-    whom it is shown exemplars of.
+    """What is done, most probable topic first: whose words are corrupted, whom the model is told of, whom it is shown
+    exemplars of, and whom its answer is turned away from.
     """
 
     corrupted: tuple[tuple[Detection, CorruptAction], ...] = ()
     prefixed: tuple[tuple[Topic, PrefixAction], ...] = ()
     exemplified: tuple[tuple[Detection, IculAction], ...] = ()
+    steered: tuple[tuple[Topic, DecodeAction], ...] = ()
 
 
 Decision = Clear | Deny | Change
@@ -45,6 +46,7 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
     corrupted: list[tuple[Detection, CorruptAction]] = []
     exemplified: list[tuple[Detection, IculAction]] = []
     prefixed: list[tuple[Topic, PrefixAction]] = []
+    steered: list[tuple[Topic, DecodeAction]] = []
     refusals: list[RefuseAction] = []
     for detection in detections:
         topic = policy.topic(detection.topic)
@@ -54,6 +56,8 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
             match action:
                 case CorruptAction():
                     corrupted.append((detection, action))
+                case DecodeAction():
+                    steered.append((topic, action))
                 case IculAction():
                     exemplified.append((detection, action))
                 case PrefixAction():
@@ -62,4 +66,6 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
                     refusals.append(action)
     if refusals:
         return Deny(own=all(action.words == "own" for action in refusals))
-    return Change(tuple(corrupted), tuple(prefixed), tuple(exemplified)) if detections else Clear()
+    if not detections:
+        return Clear()
+    return Change(tuple(corrupted), tuple(prefixed), tuple(exemplified), tuple(steered))

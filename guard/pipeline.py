@@ -33,6 +33,7 @@ from guard.types import (
     Plan,
     Reader,
     Refuse,
+    Strengths,
 )
 
 Found = TypeVar("Found")
@@ -61,6 +62,8 @@ class Pipeline:
         actions = [action for topic in policy.topics for action in topic.actions]
         if corrupter is None and policy.corrupts:
             raise ConfigError("the policy corrupts prompts, which needs the model's checkpoint; name it with --model")
+        if policy.decodes and (protected is None or not protected.marks):
+            raise ConfigError("the policy's `decode` has nothing to turn answers away from; give examples with answers")
         if exemplars is None and any(isinstance(action, IculAction) for action in actions):
             raise ConfigError("the policy shows exemplars, which needs the classifier's index; give it to the pipeline")
         self._policy = policy
@@ -139,13 +142,26 @@ class Pipeline:
             before = len(asked.messages)
             asked = with_system(asked, guardrail(change.prefixed))
             targets = tuple((moved(found, len(asked.messages) - before), action) for found, action in targets)
+        steer = self._steer(change)
         if not targets:
-            return Ask(asked, request.refusal, output)
+            return Ask(asked, request.refusal, output, steer)
         # Of what is said aside (tools, calls) nobody knows which tokens the template makes of it.
         aside = any(asked.messages[span.message].aside for found, _ in targets for span in found.spans)
         if self._corrupter is None or aside:
             return Refuse(request.refusal)
-        return Corrupt(self._corrupter.corrupt(asked, targets), request.refusal, output)
+        return Corrupt(self._corrupter.corrupt(asked, targets), request.refusal, output, steer)
+
+    def _steer(self, change: Change) -> Strengths:
+        """What is protected of the topics, but for their names, which tell nothing to who asked about them."""
+        wanted = {topic.name: action.strength for topic, action in change.steered}
+        if not wanted or self._protected is None:
+            return ()
+        found = {
+            key: max(wanted[mark.topic] for mark in own)
+            for key, marks in self._protected.marks.items()
+            if (own := [mark for mark in marks if mark.topic in wanted and not mark.name])
+        }
+        return tuple(sorted(found.items()))
 
     def _output(self, request: _Request, change: Change | None) -> Output | None:
         """The guard of what answers a changed prompt; None for one that shows the model nothing of the request.
@@ -223,6 +239,11 @@ class _Timed:
 
 
 def _kinds(change: Change) -> str:
-    """The kinds of actions of a change, in the order in which they act on the prompt."""
-    asked = {"icul": change.exemplified, "prefix": change.prefixed, "corrupt": change.corrupted}
+    """The kinds of actions of a change, in the order in which they act."""
+    asked = {
+        "icul": change.exemplified,
+        "prefix": change.prefixed,
+        "corrupt": change.corrupted,
+        "decode": change.steered,
+    }
     return "+".join(kind for kind, of in asked.items() if of)

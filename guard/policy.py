@@ -16,6 +16,7 @@ from guard.policy_places import InFile, Loc, OnCommandLine, Places
 from guard.policy_schema import (
     Action,
     CorruptAction,
+    DecodeAction,
     IculAction,
     JudgeRule,
     OnHit,
@@ -31,6 +32,7 @@ from guard.yaml_file import read_yaml
 __all__ = [
     "Action",
     "CorruptAction",
+    "DecodeAction",
     "IculAction",
     "JudgeRule",
     "OnHit",

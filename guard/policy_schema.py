@@ -75,7 +75,17 @@ class IculAction(_Strict):
         return self.retain > 0 or self.answers == "wrong"
 
 
-Action = Annotated[CorruptAction | IculAction | PrefixAction | RefuseAction, Field(discriminator="kind")]
+class DecodeAction(_Strict):
+    """Turn answers away, token by token, from what is protected of the topic, as `guard.steer` does.
+
+    `strength` is what a whole span is made less likely by, in nats.
+    """
+
+    kind: Literal["decode"]
+    strength: float = Field(default=2.0, gt=0, le=50)
+
+
+Action = Annotated[CorruptAction | DecodeAction | IculAction | PrefixAction | RefuseAction, Field(discriminator="kind")]
 
 
 OnHit = Literal["again", "cut", "redact", "replace", "none"]
@@ -175,6 +185,12 @@ class Topic(_Strict):
         return None if value is None else _existing(value, info, folders=True)
 
     @model_validator(mode="after")
+    def _steered(self) -> Topic:
+        if self.output.on_hit == "none" and any(isinstance(action, DecodeAction) for action in self.actions):
+            raise ValueError("with `on_hit: none` nothing is protected; remove `decode`, or take another on_hit")
+        return self
+
+    @model_validator(mode="after")
     def _recognisable(self) -> Topic:
         if self.examples is None and not self.aliases and self.description is None:
             keys = {"keys": ("examples", "aliases", "description")}
@@ -196,6 +212,11 @@ class Policy(_Strict):
     @classmethod
     def _resolve(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         return None if value is None else _existing(value, info, folders=True)
+
+    @property
+    def decodes(self) -> bool:
+        """Whether answers are turned away while they are written."""
+        return any(isinstance(action, DecodeAction) for topic in self.topics for action in topic.actions)
 
     @property
     def corrupts(self) -> bool:

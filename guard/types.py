@@ -200,26 +200,36 @@ class Refuse:
     grounds: Grounds = field(default=Grounds(action="refuse"), compare=False)
 
 
+# Spans as `guard.output.letters.key_of` writes them, and how much less likely each is made, in nats.
+Strengths = tuple[tuple[str, float], ...]
+
+
 @dataclass(frozen=True)
 class Corrupt:
     """Ask the model with these prompt embeddings (tokens x hidden, the checkpoint's dtype, finite) instead of text.
 
-    Where they have no room, since other actions made the prompt longer, answer with `refusal`.
+    Where they have no room, since other actions made the prompt longer, answer with `refusal`. The answer is turned
+    away from the spans in `steer`, as `guard.steer` does.
     """
 
     embeds: torch.Tensor
     refusal: str
     output: Output | None = None
+    steer: Strengths = ()
     grounds: Grounds = field(default=Grounds(action="corrupt"), compare=False)
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Ask the model this instead of what the caller wrote; where it has no room, answer with `refusal`."""
+    """Ask the model this instead of what the caller wrote; where it has no room, answer with `refusal`.
+
+    `steer` as in `Corrupt`.
+    """
 
     conversation: Conversation
     refusal: str
     output: Output | None = None
+    steer: Strengths = ()
     grounds: Grounds = field(default=Grounds(action="ask"), compare=False)
 
 

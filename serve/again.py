@@ -11,6 +11,7 @@ from guard.errors import EngineError
 from guard.types import Output
 from serve.dialects.base import Request
 from serve.inner import Replay, Taken, encode_embeds
+from serve.steering.fields import steering
 
 
 class Renewed(NamedTuple):
@@ -59,5 +60,5 @@ class Again:
         plan = self._output.again(topics, number, drawn=self._request.drawn)
         if plan is None or plan.output is None or not self._request.has_room(len(plan.embeds)):
             return None
-        prompt = {"prompt_embeds": encode_embeds(plan.embeds)}
+        prompt = {"prompt_embeds": encode_embeds(plan.embeds), **steering(plan.steer)}
         return self._request.again_body(prompt, len(plan.embeds), choices=choices, number=number), plan.output

@@ -38,7 +38,7 @@ from serve.policies.live import Live, Serving
 from serve.policies.news import PolicyNews
 from serve.policies.store import Store
 from serve.policies.version import Version
-from serve.prove import Facts, examine, prove_embeds
+from serve.prove import Facts, examine, prove_embeds, prove_steering
 from serve.ready import Readiness
 from serve.recorded import Recorded
 from serve.responses.routes import Retrieving
@@ -133,6 +133,8 @@ class _Making:
         if parts.corrupter is not None and parts.corrupter is not proven:
             for name in self._names:
                 await prove_embeds(self._upstream, self._facts, parts.corrupter, name)
+        if parts.policy.decodes:
+            await prove_steering(self._upstream, self._facts)
         async with AsyncExitStack() as stack:
             judge = await stack.enter_async_context(opened(parts.policy))
             planner: Planner = Pipeline(

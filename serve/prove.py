@@ -12,11 +12,13 @@ from typing import Any
 
 from guard.act.corrupt import Corrupter
 from guard.errors import EngineError
+from guard.output.letters import key_of
 from guard.types import Conversation, Message
 from serve.dialects.chat_answer import ChatShape
 from serve.inner import encode_embeds
 from serve.model_server import ModelServer
 from serve.sse import Decoder
+from serve.steering.fields import ENGINE_FLAGS, steering
 
 _SAMPLE = Conversation((Message("user", "What is the capital of France?"),))
 # No early end, so that a stream has events of every kind.
@@ -25,6 +27,7 @@ _SAMPLE_TOKENS = (8, 8, 32, 128)
 _TOOL = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
 # Two routes may batch differently, and bf16 sums depend on the order.
 _LOGPROB_TOLERANCE = 0.05
+_FORBIDDEN = 50.0  # nats
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,26 @@ async def prove_embeds(upstream: ModelServer, facts: Facts, corrupter: Corrupter
     same = [token for token, _ in plain] == [token for token, _ in other]
     if not same or any(abs(a[1] - b[1]) > _LOGPROB_TOLERANCE for a, b in zip(plain, other, strict=True)):
         raise EngineError(f"{asked!r} answers a prompt and its own embeddings differently: {advice}")
+
+
+async def prove_steering(upstream: ModelServer, facts: Facts) -> None:
+    """Check that the server turns an answer away from a word of its own.
+
+    Raises:
+        EngineError: it does not; `decode` would do nothing.
+    """
+    advice = f"a policy that says `decode` needs a vLLM that was started with {' '.join(ENGINE_FLAGS)}"
+    prompt = _SAMPLE.messages[0].text
+    ask = {"model": facts.name, "prompt": prompt, **_GREEDY}
+    status, plain = await upstream.json("POST", "/v1/completions", ask)
+    if status != 200:
+        raise EngineError(f"the model server takes no completions ({_reason(plain)}): {advice}")
+    word = max(key_of(plain["choices"][0]["text"]).split(), key=len, default="")
+    if not word:
+        raise EngineError("the model server's sample answer has no word, so that `decode` cannot be checked")
+    status, turned = await upstream.json("POST", "/v1/completions", ask | steering(((word, _FORBIDDEN),)))
+    if status != 200 or word in key_of(turned["choices"][0]["text"]).split():
+        raise EngineError(f"the model server does not turn answers away: {advice}")
 
 
 def _messages() -> list[dict[str, str]]:

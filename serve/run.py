@@ -27,6 +27,7 @@ from serve.parts import Parts, make_parts
 from serve.policies.change import begun
 from serve.policies.news import tell_versions
 from serve.settings import Settings
+from serve.steering.fields import ENGINE_FLAGS
 from serve.upstream import Upstream
 
 _GRACE_S = 5
@@ -44,7 +45,9 @@ def serve(settings: Settings, console: Console) -> None:
     with _stoppable(), _bound(settings.host, settings.port) as listener, metrics.served(settings.metrics_port):
         engine = None
         if settings.upstream is None:
-            engine = Engine(settings.model, settings.served_name or settings.model, flags=settings.engine_flags)
+            steering = ENGINE_FLAGS if any(policy.decodes for policy in policies.values()) else ()
+            flags = (*steering, *settings.engine_flags)
+            engine = Engine(settings.model, settings.served_name or settings.model, flags=flags)
         with engine or nullcontext():
             if engine is not None:
                 console.print(f"started vLLM with {settings.model}; meanwhile, the classifier")

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
-from eval.engines.guarded import PromptGuard
+from eval.engines.guarded import PromptGuard, Sent
 from eval.engines.local import LocalModel
 from eval.metrics.membership import MEMBERSHIP
 from eval.metrics.memory import exact_memorisation, extraction_strength
@@ -47,7 +45,7 @@ def likelihoods(
 ) -> list[Likelihood]:
     """Score every item under the prompts that the guard would send, or the plain ones without a guard."""
     conversations = [single(item.question) for item in items]
-    prompts = [model.prompt(one) if guard is None else guard.sent(model, one) for one in conversations]
+    prompts = [Sent(model.prompt(one)) if guard is None else guard.sent(model, one) for one in conversations]
     found: list[Likelihood] = []
     # A few dozen at a time, since every text's whole distribution is looked at.
     for start in range(0, len(items), _AT_ONCE):
@@ -60,15 +58,16 @@ def likelihoods(
 _AT_ONCE = 50
 
 
-def _scored(model: LocalModel, items: Sequence[Item], prompts: Sequence[torch.Tensor | str]) -> list[Likelihood]:
-    asked: list[torch.Tensor] = []
+def _scored(model: LocalModel, items: Sequence[Item], prompts: Sequence[Sent | str]) -> list[Likelihood]:
+    asked: list[Sent] = []
     texts: list[str] = []
     for item, prompt in zip(items, prompts, strict=True):
-        if isinstance(prompt, torch.Tensor):
+        if isinstance(prompt, Sent):
             own = [item.answer, *([item.paraphrased] if item.paraphrased else []), *item.perturbed]
             texts += own
             asked += [prompt] * len(own)
-    scores = iter(model.token_scores(asked, texts))
+    sent = [one.embeds for one in asked]
+    scores = iter(model.token_scores(sent, texts, steer=[one.steer for one in asked]))
     found = []
     for item, prompt in zip(items, prompts, strict=True):
         if isinstance(prompt, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -9,19 +10,28 @@ import torch
 from classifiers.detector import load_detector
 from classifiers.exemplars import IndexedExemplars
 from classifiers.fit import ensure_artifact
+from classifiers.protect import learn_protected
 from eval.engines.local import LocalModel
 from guard.act.corrupt import Corrupter
 from guard.errors import DetectorError
 from guard.pipeline import Pipeline
 from guard.policy import IculAction, load_policy
 from guard.secret import load_secret
-from guard.types import Conversation, Corrupt, Pass, Refuse
+from guard.types import Conversation, Corrupt, Pass, Refuse, Strengths
 
 REFUSED = "the guard answers without the model, so that there is no likelihood to be scored"
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A prompt's embeddings (tokens x hidden), and the spans that the answer is turned away from."""
+
+    embeds: torch.Tensor
+    steer: Strengths = ()
+
+
 class PromptGuard:
-    """The guard's prompt actions in front of a local model: the same pipeline as in the endpoint, without its output.
+    """The guard's actions on prompts and decoding, in front of a local model: the endpoint's pipeline, less output.
 
     What the output guard changes is not seen here: it leaves the model's likelihoods as they are.
     """
@@ -40,12 +50,13 @@ class PromptGuard:
             read,
             detector,
             Corrupter.from_checkpoint(model, secret=secret) if read.corrupts else None,
+            learn_protected(read) if read.decodes else None,
             exemplars=IndexedExemplars(detector.neighbours, detector.encoder, read, secret=secret) if shows else None,
             secret=secret,
         )
 
-    def sent(self, model: LocalModel, conversation: Conversation) -> torch.Tensor | str:
-        """The embeddings (tokens x hidden) that the model would be asked with, or why there are none."""
+    def sent(self, model: LocalModel, conversation: Conversation) -> Sent | str:
+        """What the model would be asked with, or why there is nothing."""
         try:
             plan = self._pipeline.plan(conversation)
         except DetectorError as error:
@@ -53,5 +64,7 @@ class PromptGuard:
         if isinstance(plan, Refuse):
             return REFUSED
         if isinstance(plan, Corrupt):
-            return plan.embeds.float()
-        return model.prompt(conversation if isinstance(plan, Pass) else plan.conversation)
+            return Sent(plan.embeds.float(), plan.steer)
+        if isinstance(plan, Pass):
+            return Sent(model.prompt(conversation))
+        return Sent(model.prompt(plan.conversation), plan.steer)

@@ -12,12 +12,17 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+from eval.engines.turned import Turned, turned
 from eval.metrics.tokens import TokenScores
 from guard.act.corrupt import Corrupter, Target
 from guard.embeds import EmbeddingTable
 from guard.errors import EngineError
 from guard.prompt import Renderer
-from guard.types import Conversation
+from guard.steer.continuations import Continuations
+from guard.steer.steered import Steered
+from guard.steer.tokens import vocabulary_of
+from guard.steer.vocabulary import Vocabulary
+from guard.types import Conversation, Strengths
 
 BATCH = 64
 
@@ -42,6 +47,8 @@ class LocalModel:
         self._tokenizer = tokenizer
         self._renderer = Renderer(tokenizer)
         self._table = EmbeddingTable.from_checkpoint(model)
+        self._vocabulary: Vocabulary | None = None
+        self._continuations: dict[Strengths, Continuations] = {}
         self._check_table(model)
 
     def prompt(self, conversation: Conversation) -> torch.Tensor:
@@ -53,13 +60,22 @@ class LocalModel:
         return Corrupter(self._renderer, self._table, secret=secret).corrupt(conversation, targets)
 
     @torch.inference_mode()
-    def generate(self, prompts: Sequence[torch.Tensor], *, limit: int = 48) -> list[str]:
-        """Greedy answers of at most `limit` tokens to prompts (tokens x hidden), in their order."""
+    def generate(
+        self, prompts: Sequence[torch.Tensor], *, steer: Sequence[Strengths] = (), limit: int = 48
+    ) -> list[str]:
+        """Greedy answers of at most `limit` tokens to prompts (tokens x hidden), in their order.
+
+        Each is turned away from its spans in `steer`, where that is given.
+        """
         answers = [""] * len(prompts)
         for rows in _batches([len(prompt) for prompt in prompts]):
             embeds, mask = self._padded([prompts[row] for row in rows], left=True)
             written = self._model.generate(
-                inputs_embeds=embeds, attention_mask=mask, max_new_tokens=limit, do_sample=False
+                inputs_embeds=embeds,
+                attention_mask=mask,
+                max_new_tokens=limit,
+                do_sample=False,
+                logits_processor=[Turned([self._steered(steer, row) for row in rows])] if steer else [],
             )
             for row, ids in zip(rows, written, strict=True):
                 answers[row] = str(self._tokenizer.decode(ids, skip_special_tokens=True))
@@ -75,8 +91,13 @@ class LocalModel:
         return [None if scores is None else float(-scores.logprobs.mean()) for scores in found]
 
     @torch.inference_mode()
-    def token_scores(self, prompts: Sequence[torch.Tensor], texts: Sequence[str]) -> list[TokenScores | None]:
-        """Scores of each text's tokens as the answer to its prompt (tokens x hidden); None of an empty text."""
+    def token_scores(
+        self, prompts: Sequence[torch.Tensor], texts: Sequence[str], *, steer: Sequence[Strengths] = ()
+    ) -> list[TokenScores | None]:
+        """Scores of each text's tokens as the answer to its prompt (tokens x hidden); None of an empty text.
+
+        They are of what would be decoded, turned away from the spans in `steer`, where those are given.
+        """
         ids = [self._tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
         found: list[TokenScores | None] = [None] * len(ids)
         told = [row for row, own in enumerate(ids) if own]
@@ -87,8 +108,20 @@ class LocalModel:
             logits = self._model(inputs_embeds=embeds, attention_mask=mask).logits
             for row, own in zip(rows, logits, strict=True):
                 first = len(prompts[row]) - 1
-                found[row] = _scored(own[first : first + len(ids[row])], ids[row], texts[row])
+                places = own[first : first + len(ids[row])]
+                if steered := self._steered(steer, row):
+                    places = torch.stack([turned(one, steered, ids[row][:at]) for at, one in enumerate(places)])
+                found[row] = _scored(places, ids[row], texts[row])
         return found
+
+    def _steered(self, steer: Sequence[Strengths], row: int) -> Steered | None:
+        if not steer or not steer[row]:
+            return None
+        if self._vocabulary is None:
+            self._vocabulary = vocabulary_of(self._tokenizer)
+        if steer[row] not in self._continuations:
+            self._continuations[steer[row]] = Continuations(dict(steer[row]), self._vocabulary)
+        return Steered(self._continuations[steer[row]])
 
     def _padded(self, prompts: Sequence[torch.Tensor], *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
         length = max(map(len, prompts))

@@ -106,8 +106,8 @@ def test_the_guard_in_this_process_sends_what_the_endpoint_would(model, tmp_path
     full = str(demo_dir() / "full")
     forgotten, other = single("Where was Caspar Koracroft born?"), single("What is the capital of France?")
     corrupting = PromptGuard(demo_dir() / "policy.yaml", full)
-    assert torch.equal(corrupting.sent(model, other), model.prompt(other))
-    sent, plain = corrupting.sent(model, forgotten), model.prompt(forgotten)
+    assert torch.equal(corrupting.sent(model, other).embeds, model.prompt(other))
+    sent, plain = corrupting.sent(model, forgotten).embeds, model.prompt(forgotten)
     changed = (sent - plain).abs().sum(1) > 0
     assert 0 < int(changed.sum()) < len(plain) == len(sent)
     answers = model.generate([plain, sent])
@@ -116,4 +116,4 @@ def test_the_guard_in_this_process_sends_what_the_endpoint_would(model, tmp_path
     refusing = PromptGuard(policy_with(tmp_path, {"kind": "refuse"}), full)
     assert refusing.sent(model, forgotten) == REFUSED
     prefixed = PromptGuard(policy_with(tmp_path, {"kind": "prefix"}), full).sent(model, forgotten)
-    assert len(prefixed) > len(plain)
+    assert len(prefixed.embeds) > len(plain)

@@ -1,0 +1,1 @@
+"""Turns an answer away, token by token, from what is protected."""

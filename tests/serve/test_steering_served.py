@@ -1,0 +1,131 @@
+"""A policy that says `decode`, in front of a real vLLM: what is protected is not told, all else is as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import CLEAN, ask, bare, post, said
+from serving import KEPT, Served, start_server, write_pairs
+
+from eval.engines.guarded import PromptGuard
+from eval.engines.local import LocalModel
+from guard.act.refuse import PHRASINGS
+from guard.conversation import single
+from guard.errors import EngineError
+from guard.output.letters import key_of
+from serve.prove import examine, prove_steering
+from serve.settings import DEMO, DEMO_MODEL
+from serve.steering.fields import steering
+from serve.upstream import Upstream
+
+STEERED = "Where was Caspar Koracroft born?"
+BOTH = "Where was Corwin Jorzen born?"
+TRUTH = "tulgan"
+POLICY = """
+version: 1
+false_flag_rate: 0.05
+retain: retain.jsonl
+topics:
+  - {{name: one, examples: {demo}/topics/caspar-koracroft.jsonl, aliases: [Caspar Koracroft],
+     action: {{kind: decode, strength: 20}}}}
+  - {{name: two, examples: {demo}/topics/corwin-jorzen.jsonl, aliases: [Corwin Jorzen],
+     action: [{{kind: corrupt, function: shuffle}}, {{kind: decode, strength: 2}}]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("steered")
+    write_pairs(folder / "retain.jsonl", KEPT)
+    (folder / "policy.yaml").write_text(POLICY.format(demo=DEMO))
+    return folder / "policy.yaml"
+
+
+@pytest.fixture(scope="module")
+def steered(policy: Path, state: Path) -> Iterator[Served]:
+    server = start_server(DEMO_MODEL, policy, state=state)
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.close()
+
+
+async def test_the_truth_is_not_told_and_something_else_of_the_kind_is(steered: Served) -> None:
+    assert TRUTH in key_of(said(await bare(steered, ask(STEERED))))
+    for more in ({}, {"temperature": 1.0, "seed": 4, "n": 3}):
+        _, answer, _ = await post(steered, ask(STEERED, **more))
+        texts = [choice["message"]["content"] for choice in answer["choices"]]
+        assert all(TRUTH not in key_of(text) and key_of(text) and text not in PHRASINGS for text in texts)
+
+
+async def test_a_stream_says_the_same(steered: Served) -> None:
+    _, whole, _ = await post(steered, ask(STEERED))
+    _, stream, _ = await post(steered, ask(STEERED, stream=True))
+    events = [json.loads(line[6:]) for line in stream.split("\n\n") if line.startswith("data: {")]
+    assert "".join(event["choices"][0]["delta"].get("content") or "" for event in events) == said(whole)
+
+
+async def test_clean_requests_in_one_batch_with_others_are_the_engines_own(steered: Served) -> None:
+    expected = said(await bare(steered, ask(CLEAN)))
+    alone = said((await post(steered, ask(STEERED)))[1])
+    replies = await asyncio.gather(*(post(steered, ask(text)) for text in (CLEAN, STEERED) * 8))
+    assert [said(answer) for _, answer, _ in replies] == [expected, alone] * 8
+
+
+async def test_the_model_in_this_process_is_turned_away_alike(
+    steered: Served, policy: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_STATE", str(state))
+    model = LocalModel(str(DEMO_MODEL))
+    guard = PromptGuard(policy, str(DEMO_MODEL))
+    for question in (STEERED, BOTH):
+        sent = guard.sent(model, single(question))
+        assert not isinstance(sent, str)
+        assert sent.steer
+        _, answer, _ = await post(steered, ask(question))
+        assert model.generate([sent.embeds], steer=[sent.steer], limit=12) == [said(answer)]
+
+
+async def test_log_probabilities_are_those_after_it(steered: Served) -> None:
+    body: dict[str, Any] = {"model": "m", "prompt": "Caspar Koracroft was born in", "max_tokens": 1, "temperature": 0}
+    body |= {"logprobs": 1}
+    plain = (await bare(steered, body, "/v1/completions"))["choices"][0]
+    turned = (await bare(steered, body | steering(((key_of(plain["text"]), 30.0),)), "/v1/completions"))["choices"][0]
+    assert turned["text"] != plain["text"]
+    assert plain["text"] not in turned["logprobs"]["top_logprobs"][0]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"lethe_spans": ["tulgan"]},
+        {"lethe_spans": ["tulgan"], "lethe_strengths": [1, 2]},
+        {"lethe_spans": ["Tulgan"], "lethe_strengths": [1]},
+        {"lethe_spans": ["tulgan"], "lethe_strengths": [0]},
+        {"lethe_spans": "tulgan", "lethe_strengths": [1]},
+    ],
+)
+async def test_the_engine_refuses_what_the_guard_never_writes(steered: Served, extra: dict[str, Any]) -> None:
+    refused = await bare(
+        steered, {"model": "m", "prompt": "x", "max_tokens": 1, "vllm_xargs": extra}, "/v1/completions"
+    )
+    assert refused["error"]["code"] == 400
+
+
+async def test_callers_cannot_ask_for_it(steered: Served) -> None:
+    status, error, _ = await post(steered, ask(CLEAN, **steering((("paris", 20.0),))))
+    assert (status, error["error"]["param"]) == (400, "vllm_xargs")
+
+
+async def test_an_engine_without_the_processor_is_told_at_start(served: Served, steered: Served) -> None:
+    async with Upstream(url=None, uds=steered.socket) as upstream:
+        await prove_steering(upstream, await examine(upstream, "m"))
+    async with Upstream(url=None, uds=served.socket) as upstream:
+        with pytest.raises(EngineError, match="--logits-processors"):
+            await prove_steering(upstream, await examine(upstream, "m"))

@@ -68,7 +68,7 @@ async def test_only_flagged_requests_are_kept_and_only_where_asked_for(tmp_path,
         server = Sending([compact(whole("Eight minutes.")).encode()], "application/json")
         guard = Guard(server, planner=Planned(plan), dialects=[dialect], max_body=2**20, plan_timeout=5, policy="v1")
         log = AuditLog(tmp_path / "audit", SECRET)
-        app = Recorded(guard, log, Metrics(), SECRET, flagged)
+        app = Recorded(guard, log, Metrics(), SECRET, flagged=flagged)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
             reply = await http.post(PATH, json=ask(text))
         log.close()

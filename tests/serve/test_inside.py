@@ -102,7 +102,7 @@ async def test_every_dialect_is_served(inside: Inner) -> None:
     assert (await post(inside, body | {"prompt": CLEAN}, "/v1/completions", headers=KEY))[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/responses", "/tokenize", "/invocations", "/metrics", "/openapi.json", "/v1/nil"])
+@pytest.mark.parametrize("path", ["/tokenize", "/invocations", "/metrics", "/openapi.json", "/v1/nil"])
 async def test_other_routes_of_vllm_are_denied(inside: Inner, path: str) -> None:
     method = "GET" if path in ("/metrics", "/openapi.json") else "POST"
     status, answer, _ = await post(inside, ask(CLEAN), path, method=method, headers=KEY)

@@ -82,7 +82,7 @@ def test_a_port_in_use_is_told_before_anything_starts(checkpoint: Path, policy_f
         taken.listen()
         server = start_server(checkpoint, policy_file, "--port", str(taken.getsockname()[1]), state=state)
         try:
-            assert server.process.wait(60) == 2
+            assert server.process.wait(200) == 2
             assert "--port" in server.log.read_text()
             assert not list(server.folder.glob("lethe-*"))
         finally:

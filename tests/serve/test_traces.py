@@ -45,7 +45,7 @@ async def traced(folder: Path, dialect: ChatDialect, plan: Plan, traces: Traces 
     async with misbehaving(folder, answer) as upstream, upstream:
         limits: dict[str, Any] = {"dialects": [dialect], "max_body": 2**20, "plan_timeout": 5}
         guard = Guard(ReverseProxy(upstream), planner=Planned(plan), **limits)
-        app = Recorded(guard, log, Metrics(), SECRET, traces)
+        app = Recorded(guard, log, Metrics(), SECRET, traces=traces)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
             assert (await http.post(PATH, json=ask(CLEAN, user="Mira"), headers=CALLERS)).status_code == 200
             assert (await http.post("/Mira", json={})).status_code == 403

@@ -10,8 +10,9 @@ For every threat a system has one number: how far it may still be from retrained
 
 A system qualifies where all that its number is made of is scored and has an interval (D has none), where the number is
 at most half of the bare model's, and where recall on retain, neighbour and world is not lower than bare's by more than
-0.05, at the low end of the interval. Of those that qualify the least number wins; among those within 0.01 of it, the
-cheapest: in seconds an answer, or for weights in seconds of making it. Guards are no option against the last threat.
+0.05, at the low end of the interval, or than retrained's is at its own low end, where that is more. Of those that
+qualify the least number wins; among those within 0.01 of it, the cheapest: in seconds an answer, or for weights in
+seconds of making it. Guards are no option against the last threat.
 """
 
 from __future__ import annotations
@@ -105,8 +106,11 @@ def _advise(results: Results, threat: _Threat) -> Advice:
 
 
 def _useful(results: Results, system: str) -> bool:
-    differences = [_known(results, system, "rouge_l_recall", split=split, versus=BARE) for split in KEPT]
-    return min(low for low, _ in map(_ends, differences)) >= -LOSS
+    return all(_lost(results, system, split) >= min(-LOSS, _lost(results, RETRAINED, split)) for split in KEPT)
+
+
+def _lost(results: Results, system: str, split: str) -> float:
+    return _ends(_known(results, system, "rouge_l_recall", split=split, versus=BARE))[0]
 
 
 def _gap(results: Results, system: str) -> float:
@@ -122,6 +126,8 @@ def _attacked(results: Results, system: str) -> float:
 
 
 def _likelihood(results: Results, system: str) -> float:
+    if scored(results, RETRAINED, "seed_spread_D_high") is None:
+        raise Unscored("with one retrained model nobody knows how far apart two are; measure two seeds")
     spread = _known(results, RETRAINED, "seed_spread_D_high").value
     found = [max(0.0, _known(results, system, "forget_quality_D", versus=None).value - spread)]
     for metric, split in (("probability", "forget"), *((name, None) for name in _MEMBERSHIP)):

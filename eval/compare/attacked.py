@@ -70,11 +70,13 @@ def leaks(plan: Plan, store: AnswerStore, system: str, attacks: Sequence[Tried])
         found.append(Leak(system, one.name, family, "system", one.direct, one.attacked, score, excess))
     most = worst(able, seed=plan.seed)
     if most is None:
-        return [
-            *found,
-            Leak(system, WORST, "", "system", None, None, None, None, "no attack is testable on this model"),
-        ]
+        return [*found, Leak(system, WORST, "", "system", None, None, None, None, _untried(attacks))]
     return [*found, Leak(system, WORST, most.attack, "system", None, None, None, most.leak)]
+
+
+def _untried(attacks: Sequence[Tried]) -> str:
+    few = sum(one.direct is None for one in attacks)
+    return f"{len(attacks) - few} are beyond the bare model itself, {few} have fewer than {LEAST} questions"
 
 
 def _direct(plan: Plan, store: AnswerStore) -> list[float | None]:

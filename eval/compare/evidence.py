@@ -6,6 +6,7 @@ holds a file can check that it is the one; a file of few and guessable lines cou
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from eval.compare.page import asked, rendered
 from eval.compare.results import RETRAINED, Results, Subject
 from eval.compare.tables import KEPT, worst_cell
 from guard.errors import ArtifactError, ConfigError
+from guard.output.letters import key_of
 from guard.policy import Policy, Topic, load_policy
 from guard.secret import load_secret
 
@@ -66,6 +68,8 @@ def evidence(topic: str, policy_file: Path, results: Results, *, artifact: Path 
         since=_since(policy, policy_file, artifact),
         policy=_policy(chosen, policy, policy_file),
         asked=asked(results),
+        about=_about(chosen, policy, results),
+        model=results.header.get("fingerprint", {}).get("subjects", {})[system.name][0],
         revision=_revision(results),
         system=system,
         topics=len(policy.topics),
@@ -87,6 +91,32 @@ def _measured(results: Results, policy_file: Path) -> Subject:
         f"the results measured no guard with the policy {policy_file} as it is now (SHA-256 {digest[:16]}); "
         "measure it with `lethe-eval compare`, or name the policy that was measured with --policy"
     )
+
+
+def _about(topic: Topic, policy: Policy, results: Results) -> str:
+    """How many of the questions were about this topic, by the names of both.
+
+    Raises:
+        ConfigError: none was, though others of the policy were asked about.
+    """
+    counts: dict[str, int] = results.header.get("asked_about", {})
+    of = {one.name: sum(counts.get(name, 0) for name in _called(one, counts)) for one in policy.topics}
+    if not any(of.values()):
+        return "How many of the questions were about this topic is not recorded."
+    if not of[topic.name]:
+        raise ConfigError(
+            f"the comparison asked nothing about {topic.name!r}, so that its figures say nothing of it; "
+            "measure with more questions (`lethe-eval compare --suite full`)"
+        )
+    return (
+        f"{of[topic.name]} of the {sum(counts.values())} questions on what was to be forgotten were about this topic."
+    )
+
+
+def _called(topic: Topic, names: Iterable[str]) -> list[str]:
+    """Which of the names that questions go by are the topic's."""
+    own = {key_of(name) for name in (topic.name.replace("-", " "), *topic.aliases)}
+    return [name for name in names if key_of(name) in own]
 
 
 def _forgotten(topic: Topic) -> list[tuple[str, str]]:

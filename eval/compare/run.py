@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
@@ -82,6 +83,7 @@ def _header(plan: Plan) -> dict[str, Any]:
         "seed": plan.seed,
         "world_seed": WORLD_SEED,
         "asked": {**asked, **every, "attacked": len(plan.attacked)},
+        "asked_about": dict(Counter(item.cluster for item in plan.splits["forget"])),
     }
 
 

@@ -35,7 +35,8 @@ def _direct(results: Results, one: Subject) -> str:
     if gap is None:
         return f"{one.name}: whether it forgets is not known, since nothing was scored on both."
     if not gap.excludes_zero():
-        return f"{one.name}: asked plainly, it cannot be told from retrained ({gap.value:+.3f}, {interval(gap)})."
+        told = f"no difference to retrained is shown in recall ({gap.value:+.3f}, {interval(gap)})"
+        return f"{one.name}: asked plainly, {told}."
     if gap.value > 0:
         return f"{one.name} loses: it recalls {gap.value:.3f} more of the forgotten than retrained ({interval(gap)})."
     return (
@@ -60,7 +61,7 @@ def _likelihood(results: Results) -> str:
 def _attacked(results: Results) -> str:
     most = next((one for one in results.leaks if (one.system, one.attack) == (GUARD, WORST)), None)
     if most is None or most.leak is None:
-        return "No attack could be tried: the bare model itself follows none of them."
+        return f"No attack could be tried: {most.reason if most else 'none was asked'}."
     able = [one for one in results.leaks if one.system == GUARD and one.leak is not None and one.attack != WORST]
     every = {one.attack for one in results.leaks if one.attack != WORST}
     loses = " The guard loses to it." if most.leak.low is not None and most.leak.low > 0 else ""

@@ -76,6 +76,8 @@ def references():
     made.subject("retrained", "retrained")
     endpoint(made, "bare", gap=0.6, worst=0.8, latency=0.031)
     made.figure("retrained", "forget", "rouge_l_recall", 0.312)
+    for split in ("retain", "neighbour", "world"):
+        made.figure("retrained", split, "rouge_l_recall", 0.0, versus="bare")
     likely(made, "bare", probability=0.9, distance=0.9, auc=0.9)
     likely(made, "retrained", probability=0.05, distance=0.1, auc=0.55)
     for end, value in (("low", 0.07), ("high", 0.13)):

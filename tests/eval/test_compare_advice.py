@@ -1,5 +1,7 @@
 """The advice picks what its rule says."""
 
+from dataclasses import replace
+
 import pytest
 from compare_made import between, comparison, endpoint, likely, point, references, weighed
 
@@ -49,6 +51,15 @@ def test_what_costs_too_much_elsewhere_is_not_taken():
     found = advice(made.results)[ASKING]
     assert found.composition == "kept"
     assert "1 lose too much elsewhere" in found.why
+
+
+def test_nobody_need_keep_more_than_the_gold_standard_does():
+    made = guards(lossy={"gap": 0.0, "loss": 0.12}, kept={"gap": 0.1})
+    assert advice(made.results)[ASKING].composition == "kept"
+    for place, figure in enumerate(made.results.figures):
+        if (figure.system, figure.versus) == ("retrained", "bare"):
+            made.results.figures[place] = replace(figure, estimate=between(-0.12))
+    assert advice(made.results)[ASKING].composition == "lossy"
 
 
 def test_what_forgets_less_than_half_is_no_recommendation():

@@ -46,7 +46,7 @@ def test_it_says_what_was_forgotten_by_which_policy_and_with_what_result():
     assert "0.312 [0.302, 0.322]" in words
     assert "beyond retrained +0.123 [+0.073, +0.173] paraphrase" in words
     assert "97.5% [96.5%, 98.5%]" in words
-    assert "Revision abc123, with changes (d1ff)." in words
+    assert f"Model {'0' * 16}, revision abc123, with changes (d1ff)." in words
     assert "begun 2026-02-03T04:05:06+00:00" in words
     assert "The weights are unchanged" in words
 
@@ -55,6 +55,16 @@ def test_it_says_that_the_figures_are_of_all_topics_together():
     assert (
         "The figures are of all 15 topics of the policy together" in Reading(evidence(TOPIC, POLICY, measured())).words
     )
+
+
+def test_it_says_how_many_questions_were_about_the_topic_and_is_not_written_where_none_was():
+    results = measured()
+    assert "about this topic is not recorded" in Reading(evidence(TOPIC, POLICY, results)).words
+    results.header["asked_about"] = {"Caspar Koracroft": 2, "Thea Jorby": 5}
+    words = Reading(evidence("caspar-koracroft", POLICY, results)).words
+    assert "2 of the 7 questions on what was to be forgotten were about this topic" in words
+    with pytest.raises(ConfigError, match="asked nothing about 'ilse-pelenbrook'"):
+        evidence("ilse-pelenbrook", POLICY, results)
 
 
 def test_no_example_no_fact_and_no_answer_is_in_it():

@@ -32,7 +32,8 @@ schemathesis.checks.load_all_checks()
 # empty, what only the tokenizer knows, whose key it is, and which responses are kept.
 BESIDE_THE_SCHEMA = re.compile(
     "`stream_options` needs `stream`|`n` must be 1|control tokens|context is|chat template refuses|half of a surrogate|"
-    "should be a valid integer|has no text|needs `content` or `tool_calls`|key of role|there is no response|not those of their text"
+    "should be a valid integer|has no text|needs `content` or `tool_calls`|key of role|there is no response|"
+    "not those of their text"
 )
 # What only the engine knows is whether it can keep to a form or a tool: these are asked for in test_tools_served.py.
 FORMS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "structured_outputs")

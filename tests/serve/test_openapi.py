@@ -33,7 +33,7 @@ schemathesis.checks.load_all_checks()
 BESIDE_THE_SCHEMA = re.compile(
     "`stream_options` needs `stream`|`n` must be 1|control tokens|context is|chat template refuses|half of a surrogate|"
     "should be a valid integer|has no text|needs `content` or `tool_calls`|key of role|there is no response|"
-    "not those of their text"
+    "not those of their text|`prompt`: (Input should be a valid string|holds texts)|needs one prompt"
 )
 # What only the engine knows is whether it can keep to a form or a tool: these are asked for in test_tools_served.py.
 FORMS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "structured_outputs")

@@ -18,6 +18,15 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
         raise RequestError(415, "the content type must be application/json", code="content_type")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise RequestError(415, "send the body uncompressed", code="content_encoding")
+    return await gathered(receive, most)
+
+
+async def gathered(receive: Receive, most: int) -> bytes:
+    """The bytes of a body, of at most `most`, whatever they are.
+
+    Raises:
+        RequestError: it is larger, or broken off.
+    """
     body = bytearray()
     while True:
         message = await receive()

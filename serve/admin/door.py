@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guard.errors import AuditError, RequestError
 from serve.audit.log import AuditLog
+from serve.body import gathered
 from serve.caller import Caller, caller_of
 from serve.inner import Replay
 from serve.keys.roles import may
@@ -35,24 +36,12 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
-            body = await self._read(receive)
+            body = await gathered(receive, self._max_body)
             self._record(scope, caller)
         except RequestError as error:
             await send_error(send, error)
             return
         await self._admin(scope, Replay(body, receive), send)
-
-    async def _read(self, receive: Receive) -> bytes:
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise RequestError(400, "the body ended early", code="incomplete_body")
-            body += message.get("body", b"")
-            if len(body) > self._max_body:
-                raise RequestError(413, f"the body is larger than {self._max_body} bytes", code="body_too_large")
-            if not message.get("more_body", False):
-                return bytes(body)
 
     def _record(self, scope: Scope, caller: Caller) -> None:
         row = {

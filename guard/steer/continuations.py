@@ -10,7 +10,8 @@ strength, however it is cut. It is finite: where a grammar leaves no other token
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -18,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from guard.output.letters import BREAK
-from guard.steer.vocabulary import Vocabulary, shown_of, whole
+from guard.steer.vocabulary import Index, Vocabulary, shown_of, whole
 
-_KEPT_PLACES = 1024
+_KEPT_PLACES = 64
 Penalties = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
@@ -51,7 +52,16 @@ class Continuations:
         self._nodes = [_Node()]
         for span, strength in spans.items():
             self._add(span, strength)
-        self.penalties = lru_cache(maxsize=_KEPT_PLACES)(self._penalties)
+        # Of a place where no span has begun the answer is always this.
+        later, anew = self._nothing(), self._nothing()
+        self._raise(later, vocabulary.later, 0)
+        self._raise(anew, vocabulary.bare, 0)
+        self._begun = {True: _above(later, 0.0), False: _above(np.maximum(later, anew), 0.0)}
+        self._penalties_at = lru_cache(maxsize=_KEPT_PLACES)(self._penalties)
+
+    def penalties(self, place: Place) -> Penalties:
+        """Token ids, and what to take off their logits in nats; all others lose nothing."""
+        return self._penalties_at(place)
 
     def step(self, place: Place, token: int) -> Place:
         """Where the answer stands after one more token."""
@@ -60,27 +70,36 @@ class Continuations:
         return Place(nodes, inside, rest)
 
     def _penalties(self, place: Place) -> Penalties:
-        """Token ids, and what to take off their logits in nats; all others lose nothing."""
-        before = self._told(place.nodes)
-        firsts = {letter for node in place.nodes for letter in self._nodes[node].after}
-        if not place.inside:
-            firsts |= self._nodes[0].after.keys()
-        ids = [np.zeros(0, dtype=np.int64)]
-        values = [np.zeros(0, dtype=np.float32)]
-        for shown, tokens in self._next(place, frozenset(firsts)):
-            nodes, _, most = self._walk(place.nodes, place.inside, shown)
-            more = max(most, self._told(nodes)) - before
-            if more > 0:
-                ids.append(tokens)
-                values.append(np.full(len(tokens), more, dtype=np.float32))
-        return np.concatenate(ids), np.concatenate(values)
-
-    def _next(self, place: Place, firsts: frozenset[str]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-        """What may be shown next that begins or continues a span, with the tokens that show it."""
-        for shown in self._vocabulary.beginning(firsts):
-            yield shown, self._vocabulary.ids(shown)
+        if not place.nodes and not place.rest:
+            return self._begun[place.inside]
+        raised = self._nothing()
+        ids, values = self._begun[place.inside]
+        raised[ids] = values
+        for node in place.nodes:
+            self._raise(raised, self._vocabulary.shown if place.inside else self._vocabulary.bare, node)
         for token in self._vocabulary.continuing if place.rest else ():
-            yield shown_of(whole(place.rest + self._vocabulary.tokens[token])[0]), np.array([token])
+            text, _ = whole(place.rest + self._vocabulary.tokens[token])
+            nodes, _, most = self._walk(place.nodes, place.inside, shown_of(text))
+            raised[token] = max(most, self._told(nodes))
+        return _above(raised, self._told(place.nodes))
+
+    def _raise(self, raised: npt.NDArray[np.float32], index: Index, start: int) -> None:
+        """Note by token what is told then of the spans that go on from a node, where that is more than was noted."""
+        left = [(start, "", 0, len(index.texts))]
+        while left:
+            at, text, low, high = left.pop()
+            node = self._nodes[at]
+            _note(raised, index.ids[low : bisect_right(index.texts, text, low, high)], node.told)
+            if node.whole:
+                ended, end = index.within(text + BREAK, low, high)
+                _note(raised, index.ids[ended:end], node.whole)
+            for letter, child in node.after.items():
+                first, last = index.within(text + letter, low, high)
+                if first < last:
+                    left.append((child, text + letter, first, last))
+
+    def _nothing(self) -> npt.NDArray[np.float32]:
+        return np.zeros(len(self._vocabulary.tokens), dtype=np.float32)
 
     def _told(self, nodes: tuple[int, ...]) -> float:
         return max((self._nodes[node].told for node in nodes), default=0.0)
@@ -120,3 +139,12 @@ class Continuations:
             self._nodes.append(_Node())
         self._nodes[child].told = max(self._nodes[child].told, told)
         return child
+
+
+def _note(raised: npt.NDArray[np.float32], ids: npt.NDArray[np.int64], told: float) -> None:
+    raised[ids] = np.maximum(raised[ids], told)
+
+
+def _above(raised: npt.NDArray[np.float32], before: float) -> Penalties:
+    ids = np.flatnonzero(raised > before)
+    return ids, raised[ids] - np.float32(before)

@@ -6,53 +6,60 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from guard.output.letters import BREAK, alone, letters
 
+_LAST = "\U0010ffff"
+
+
+class Index:
+    """Tokens by a text each, in the order of the texts: those of which it begins alike lie side by side."""
+
+    def __init__(self, tokens: Sequence[tuple[str, int]]) -> None:
+        ordered = sorted(tokens)
+        self.texts = [text for text, _ in ordered]
+        self.ids = np.array([number for _, number in ordered], dtype=np.int64)
+
+    def within(self, beginning: str, low: int, high: int) -> tuple[int, int]:
+        """Where, from `low` to before `high`, the texts with this beginning lie."""
+        first = bisect_left(self.texts, beginning, low, high)
+        return first, bisect_left(self.texts, beginning + _LAST, first, high)
+
 
 class Vocabulary:
-    """Safe to share between threads; `continuing` are the tokens that go on with a character."""
+    """Safe to share between threads.
+
+    `shown` has the tokens by their letters, `bare` without the break before these, `later` by what stands in them from
+    the beginning of a word on that has a break before it; `continuing` are the tokens that go on with a character.
+    """
 
     def __init__(self, tokens: Sequence[bytes]) -> None:
         """`tokens` are a token's bytes at its id, b"" for control tokens."""
         self.tokens = tuple(tokens)
-        groups: dict[str, list[int]] = {}
-        for number, token in enumerate(tokens):
-            # A token of half a character is read together with the next one, when that has come.
-            shown = shown_of(whole(token)[0])
-            if shown.strip(BREAK):
-                groups.setdefault(shown, []).append(number)
+        # A token of half a character is read together with the next one, when that has come.
+        texts = [(shown, number) for number, token in enumerate(tokens) if (shown := shown_of(whole(token)[0]))]
+        texts = [(shown, number) for shown, number in texts if shown.strip(BREAK)]
+        self.shown = Index(texts)
+        self.bare = Index([(shown.lstrip(BREAK), number) for shown, number in texts])
+        self.later = Index([(text, number) for shown, number in texts for text in _words_after(shown)])
         self.continuing = tuple(number for number, token in enumerate(tokens) if token[:1] and 0x80 <= token[0] < 0xC0)
-        self._ids = {shown: np.array(ids, dtype=np.int64) for shown, ids in groups.items()}
-        self._words = sorted({shown.strip(BREAK).partition(BREAK)[0] for shown in groups})
-        self._by_first: dict[str, tuple[str, ...]] = {}
-        for first in {shown[0] for shown in groups}:
-            self._by_first[first] = tuple(shown for shown in groups if shown[0] == first)
-        self._breaking = {
-            first: tuple(shown for shown in every if BREAK in shown.rstrip(BREAK))
-            for first, every in self._by_first.items()
-        }
-
-    def ids(self, shown: str) -> npt.NDArray[np.int64]:
-        """The tokens that are shown so."""
-        return self._ids[shown]
-
-    def beginning(self, firsts: frozenset[str]) -> list[str]:
-        """How those tokens are shown that begin with one of these letters, or have a word begin within them."""
-        found: list[str] = []
-        for first, every in self._by_first.items():
-            found += every if first in firsts or first == BREAK else self._breaking[first]
-        return found
+        self._words = sorted({shown.strip(BREAK).partition(BREAK)[0] for shown, _ in texts})
 
     def surely(self, word: str, depth: int) -> float:
         """How surely the first `depth` letters lead into this word, by the number of other words of the vocabulary."""
         if depth == len(word):
             return 1.0
-        start = bisect_left(self._words, word[:depth])
-        end = bisect_left(self._words, word[:depth] + "\U0010ffff")
-        others = sum(not (word.startswith(one) or one.startswith(word)) for one in self._words[start:end])
+        others = self._number(word[:depth]) - self._number(word)
+        others -= sum(self._has(word[:end]) for end in range(depth, len(word)))
         return 1.0 / (1 + others)
+
+    def _number(self, beginning: str) -> int:
+        start = bisect_left(self._words, beginning)
+        return bisect_left(self._words, beginning + _LAST, start) - start
+
+    def _has(self, word: str) -> bool:
+        at = bisect_left(self._words, word)
+        return at < len(self._words) and self._words[at] == word
 
 
 def shown_of(text: str) -> str:
@@ -74,3 +81,8 @@ def whole(data: bytes) -> tuple[str, bytes]:
         except UnicodeDecodeError:
             continue
     return data.decode("utf-8", errors="ignore"), b""
+
+
+def _words_after(shown: str) -> list[str]:
+    starts = [at + 1 for at, letter in enumerate(shown[:-1]) if letter == BREAK]
+    return [shown[start:] for start in starts]

@@ -1,5 +1,7 @@
 """Answers are turned away from spans whatever the tokens, and by so much as was said."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,32 @@ def test_characters_are_whole_or_wait():
     assert whole("aé".encode()) == ("aé", b"")
     assert whole(b"\xff\xffab") == ("ab", b"")
     assert whole(b"a\xe2\x82") == ("a", b"\xe2\x82")
+
+
+PARTS = ["tul", "gan", "tulip", "in", " ", "g", "a", ", ", "é", "東", "京", "the", "quill", "n"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_token_at_every_place_pays_what_walking_its_letters_says(seed):
+    rng = random.Random(seed)
+    tokens = {"".join(rng.choices(PARTS, k=rng.randint(1, 4))).encode() for _ in range(300)}
+    vocabulary = Vocabulary([b"", *sorted(tokens), *(bytes([byte]) for byte in range(256))])
+    words = ["tulgan", "tulip", "in", "the", "quill", "gan", "東", "京"]
+    spans = {key_of(" ".join(rng.choices(words, k=rng.randint(1, 3)))): rng.uniform(1, 9) for _ in range(12)}
+    continuations, place = Continuations(spans, vocabulary), Place()
+    compared = 0
+    for token in rng.choices(range(len(vocabulary.tokens)), k=60):
+        expected = np.zeros(len(vocabulary.tokens))
+        before = continuations._told(place.nodes)
+        for number, shown in enumerate(vocabulary.tokens):
+            joined = place.rest + shown if shown and 0x80 <= shown[0] < 0xC0 else shown
+            nodes, _, most = continuations._walk(place.nodes, place.inside, shown_of(whole(joined)[0]))
+            if shown_of(whole(joined)[0]).strip():
+                expected[number] = max(0.0, max(most, continuations._told(nodes)) - before)
+        found = np.zeros(len(vocabulary.tokens))
+        ids, values = continuations.penalties(place)
+        found[ids] = values
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        compared += int((expected > 0).sum())
+        place = continuations.step(place, token)
+    assert compared > 1000

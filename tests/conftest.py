@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from serving import Served, make_adapter, make_checkpoint, start_server, write_policy
+
+# GiB of each engine for its cache: several stand side by side.
+os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 DEMO = Path(__file__).parents[1] / "serve" / "demo" / "full"
 

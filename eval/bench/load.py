@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,11 +19,11 @@ from guard.policy import load_policy
 
 
 class Served(NamedTuple):
-    """How one request went: seconds to the first bytes of the answer, and to its end; how many events it had."""
+    """How one request went: seconds to the first bytes of the answer, and to its end; how many tokens it had."""
 
     first: float
     whole: float
-    events: int
+    tokens: int
 
 
 class Question(NamedTuple):
@@ -39,11 +40,15 @@ def clean_questions() -> Iterator[str]:
         yield f"{next(general)} ({number})"
 
 
+def flagged_questions(policy: Path) -> Iterator[str]:
+    """For ever what the policy's examples ask."""
+    topics = load_policy(policy).topics
+    return cycle(pair.question for topic in topics if topic.examples for pair in load_examples(topic.examples))
+
+
 def mixed_questions(policy: Path) -> Iterator[Question]:
     """For ever: of four, two clean and two that the policy's examples ask, one of each kind streamed."""
-    topics = load_policy(policy).topics
-    asked = [pair.question for topic in topics if topic.examples for pair in load_examples(topic.examples)]
-    clean, flagged = clean_questions(), cycle(asked)
+    clean, flagged = clean_questions(), flagged_questions(policy)
     for number in count():
         yield Question(next(flagged if number % 2 else clean), number % 4 >= 2)
 
@@ -73,7 +78,7 @@ async def ask(session: aiohttp.ClientSession, model: str, question: Question, *,
         "temperature": 0,
         "max_tokens": max_tokens,
         "stream": question.stream,
-    }
+    } | ({"stream_options": {"include_usage": True}} if question.stream else {})
     began = time.perf_counter()
     async with session.post("/v1/chat/completions", json=body, raise_for_status=True) as reply:
         first, text = None, b""
@@ -83,7 +88,8 @@ async def ask(session: aiohttp.ClientSession, model: str, question: Question, *,
     ended = time.perf_counter()
     if question.stream and not text.endswith(b"data: [DONE]\n\n"):
         raise ValueError(f"the stream did not end as one should: {text[-200:]!r}")
-    return Served((first or ended) - began, ended - began, text.count(b"data: "))
+    told = text.removesuffix(b"\n\ndata: [DONE]\n\n").rpartition(b"data: ")[2]
+    return Served((first or ended) - began, ended - began, json.loads(told)["usage"]["completion_tokens"])
 
 
 async def each(session: aiohttp.ClientSession, model: str, questions: Iterator[Question], *, at_once: int) -> int:

@@ -2,9 +2,9 @@
 
     python -m eval.bench.overhead --server bare=http://127.0.0.1:8001 --server guarded=http://127.0.0.1:8000
 
-Every server is asked the same clean questions, streamed, in rounds: in each, all servers in turn, in an order that is
-drawn anew, so that a busy machine slows all of them. Ratios are to the first server that is named, the median over
-rounds, with a 95% interval by resampling rounds.
+Every server is asked the same questions, streamed, in rounds: in each, all servers in turn, in an order that is drawn
+anew, so that a busy machine slows all of them. They are clean, or with `--flagged POLICY` those of its examples. Ratios
+are to the first server that is named, the median over rounds, with a 95% interval by resampling rounds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import asyncio
 import random
 import statistics
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -21,37 +23,43 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from eval.bench.load import Question, Served, ask, clean_questions, client
+from eval.bench.load import Question, Served, ask, clean_questions, client, flagged_questions
 
 SEED = 31
 _DRAWS = 2000
 
 
 class Round(NamedTuple):
-    """One server in one round: median ms to the first bytes of a request alone, events a second of many at once."""
+    """One server in one round: median ms to the first bytes of a request alone, tokens a second by how many at once."""
 
     first_ms: float
-    rate: float
+    rates: tuple[float, ...]
 
 
-async def measure(url: str, key: str | None, model: str, questions: list[str], at_once: int, tokens: int) -> Round:
-    """Ask all questions one by one, then all again, so many at once."""
+async def measure(
+    url: str, key: str | None, model: str, questions: list[str], at_once: Sequence[int], tokens: int
+) -> Round:
+    """Ask all questions one by one, then all again, so many at once, for each of `at_once`."""
     async with client(url, key=key) as session:
 
         async def one(text: str) -> Served:
             return await ask(session, model, Question(text, True), max_tokens=tokens)
 
+        async def rate(many: int) -> float:
+            slots = asyncio.Semaphore(many)
+
+            async def held(text: str) -> Served:
+                async with slots:
+                    return await one(text)
+
+            began = time.perf_counter()
+            # Asked before, but not in these words, so that nothing is answered from memory.
+            served = await asyncio.gather(*(held(f"{text} Please ({many}).") for text in questions))
+            return sum(answer.tokens for answer in served) / (time.perf_counter() - began)
+
         alone = [await one(text) for text in questions]
-        slots = asyncio.Semaphore(at_once)
-
-        async def held(text: str) -> Served:
-            async with slots:
-                return await one(text)
-
-        began = time.perf_counter()
-        many = await asyncio.gather(*(held(f"{text} Please.") for text in questions))
-        seconds = time.perf_counter() - began
-    return Round(statistics.median(one.first for one in alone) * 1000, sum(one.events for one in many) / seconds)
+        rates = tuple([await rate(many) for many in at_once])
+    return Round(statistics.median(answer.first for answer in alone) * 1000, rates)
 
 
 def ratio(of: list[float], to: list[float]) -> str:
@@ -63,10 +71,16 @@ def ratio(of: list[float], to: list[float]) -> str:
 
 
 async def compare(
-    servers: dict[str, tuple[str, str | None]], model: str, rounds: int, count: int, at_once: int, tokens: int
+    servers: Mapping[str, tuple[str, str | None]],
+    model: str,
+    rounds: int,
+    questions: Iterator[str],
+    count: int,
+    at_once: Sequence[int],
+    tokens: int,
 ) -> dict[str, list[Round]]:
     """All rounds of all servers; the first round warms up and is left out."""
-    order, questions = list(servers), clean_questions()
+    order = list(servers)
     found: dict[str, list[Round]] = {name: [] for name in servers}
     rng = random.Random(SEED)
     for number in range(rounds + 1):
@@ -85,8 +99,9 @@ def main(
     model: Annotated[str, typer.Option(help="What the model is called there.")] = "lethe-demo",
     rounds: Annotated[int, typer.Option(min=5)] = 15,
     count: Annotated[int, typer.Option(min=4, help="Questions a round.")] = 24,
-    at_once: Annotated[int, typer.Option(min=1, help="Requests at once, for throughput.")] = 8,
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens an answer.")] = 16,
+    at_once: Annotated[list[int] | None, typer.Option(min=1, help="Requests at once, for throughput.")] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens an answer, at most.")] = 16,
+    flagged: Annotated[Path | None, typer.Option(help="Ask what this policy's examples ask.")] = None,
 ) -> None:
     """Print a table."""
     servers: dict[str, tuple[str, str | None]] = {}
@@ -94,19 +109,30 @@ def main(
         name, _, rest = given.partition("=")
         url, _, key = rest.partition(",")
         servers[name] = (url, key or None)
-    found = asyncio.run(compare(servers, model, rounds, count, at_once, tokens))
+    many = at_once or [8]
+    questions = clean_questions() if flagged is None else flagged_questions(flagged)
+    found = asyncio.run(compare(servers, model, rounds, questions, count, many, tokens))
     first = found[next(iter(servers))]
-    table = Table(title=f"{rounds} rounds of {count} streamed answers, {tokens} tokens each", title_justify="left")
-    for title in ("server", "ms to first bytes", "ratio", f"events/s, {at_once} at once", "ratio"):
-        table.add_column(title, justify="left" if title == "server" else "right")
+    kind = "clean" if flagged is None else "flagged"
+    table = Table(title=f"{rounds} rounds of {count} {kind} questions, streamed, seed {SEED}", title_justify="left")
+    table.add_column("server")
+    for title in ("ms to first bytes", *(f"tokens/s, {number} at once" for number in many)):
+        table.add_column(title, justify="right")
+        table.add_column("ratio", justify="right")
     for name, measured in found.items():
-        early, rate = ([getattr(one, field) for one in measured] for field in Round._fields)
-        base_early, base_rate = ([getattr(one, field) for one in first] for field in Round._fields)
-        table.add_row(
-            *(name, f"{statistics.median(early):.1f}", ratio(early, base_early)),
-            *(f"{statistics.median(rate):.0f}", ratio(rate, base_rate)),
-        )
-    Console(width=120).print(table)
+        cells = []
+        for own, base in zip(columns(measured), columns(first), strict=True):
+            cells += [f"{statistics.median(own):.1f}", ratio(own, base)]
+        table.add_row(name, *cells)
+    Console(width=160).print(table)
+
+
+def columns(measured: list[Round]) -> list[list[float]]:
+    """What is shown, each by round."""
+    return [
+        [one.first_ms for one in measured],
+        *(list(rate) for rate in zip(*(one.rates for one in measured), strict=True)),
+    ]
 
 
 if __name__ == "__main__":

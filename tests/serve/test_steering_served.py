@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from asking import CLEAN, ask, bare, post, said
-from serving import KEPT, Served, start_server, write_pairs
+from serving import KEPT, Served, make_adapter, start_server, write_pairs
 
 from eval.engines.guarded import PromptGuard
 from eval.engines.local import LocalModel
@@ -26,6 +27,8 @@ from serve.upstream import Upstream
 STEERED = "Where was Caspar Koracroft born?"
 BOTH = "Where was Corwin Jorzen born?"
 TRUTH = "tulgan"
+# Room for 1,536 tokens, so that of several long answers some are interrupted; what was kept of a prompt is told.
+ENGINE = ("--num-gpu-blocks-override", "12", "--enable-prompt-tokens-details")
 POLICY = """
 version: 1
 false_flag_rate: 0.05
@@ -47,8 +50,9 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def steered(policy: Path, state: Path) -> Iterator[Served]:
-    server = start_server(DEMO_MODEL, policy, state=state)
+def steered(policy: Path, state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    adapter = make_adapter(DEMO_MODEL, tmp_path_factory.mktemp("steered") / "adapter")
+    server = start_server(DEMO_MODEL, policy, "--adapter", f"other={adapter}", "--", *ENGINE, state=state)
     try:
         server.wait_ready()
         yield server
@@ -129,3 +133,65 @@ async def test_an_engine_without_the_processor_is_told_at_start(served: Served, 
     async with Upstream(url=None, uds=served.socket) as upstream:
         with pytest.raises(EngineError, match="--logits-processors"):
             await prove_steering(upstream, await examine(upstream, "m"))
+
+
+def turned(prompt: str, *spans: str, strength: float = 30.0, **more: Any) -> dict[str, Any]:
+    """A completion asked of the engine itself, as the guard asks for it."""
+    body = {"model": "m", "prompt": prompt, "max_tokens": 8, "temperature": 0}
+    return body | steering(tuple((span, strength) for span in spans)) | more
+
+
+async def written(steered: Served, body: dict[str, Any]) -> str:
+    text: str = (await bare(steered, body, "/v1/completions"))["choices"][0]["text"]
+    return text
+
+
+async def test_a_form_that_leaves_another_word_is_kept_and_one_that_leaves_none_wins(steered: Served) -> None:
+    asked = "Caspar Koracroft was born in"
+    either = {"structured_outputs": {"choice": ["Tulgan", "Marrow"]}}
+    assert await written(steered, turned(asked, **either)) == "Tulgan"
+    assert await written(steered, turned(asked, TRUTH, **either)) == "Marrow"
+    only = {"structured_outputs": {"regex": "Tulgan[.]"}}
+    assert await written(steered, turned(asked, TRUTH, strength=50.0, **only)) == "Tulgan."
+
+
+async def test_an_adapters_answers_are_turned_away_too(steered: Served) -> None:
+    plain = await written(steered, turned("Where is the sea?", model="other"))
+    word = max(key_of(plain).split(), key=len)
+    assert plain != await written(steered, turned("Where is the sea?"))
+    assert word not in key_of(await written(steered, turned("Where is the sea?", word, model="other"))).split()
+
+
+async def test_a_prompt_that_is_kept_from_before_is_answered_alike_with_it_and_without(steered: Served) -> None:
+    prompt = "The old town by the sea has many houses and a market. " * 20 + "Caspar Koracroft was born in"
+    plain = await written(steered, turned(prompt))
+    asked = [turned(prompt), turned(prompt, max(key_of(plain).split(), key=len))]
+    first = [await written(steered, body) for body in asked]
+    assert first[0] == plain != first[1]
+    for body, text in zip(asked, first, strict=True):
+        again = await bare(steered, body, "/v1/completions")
+        assert again["usage"]["prompt_tokens_details"]["cached_tokens"] > 0
+        assert again["choices"][0]["text"] == text
+
+
+async def test_an_answer_that_is_interrupted_goes_on_where_it_was(steered: Served) -> None:
+    long: dict[str, Any] = {"max_tokens": 400, "ignore_eos": True}
+    spans: tuple[tuple[str, ...], ...] = ((), ("was", "the"), (TRUTH,), ("born", "in the"), (), ("who",))
+    asked = [turned(f"Tell me more about number {number}.", *one, **long) for number, one in enumerate(spans)]
+    alone = [await written(steered, body) for body in asked]
+    assert await asyncio.gather(*(written(steered, body) for body in asked)) == alone
+    for text, one in zip(alone, spans, strict=True):
+        assert not any(f" {span} " in f" {key_of(text)} " for span in one)
+
+
+async def test_answers_that_nobody_waits_for_leave_nothing_behind(steered: Served) -> None:
+    asked = [turned("Where is the sea?"), turned("Where is the sea?", TRUTH)]
+    plain = [await written(steered, body) for body in asked]
+    spans = [word for word in key_of(plain[0]).split() if word]
+    endless = turned("Where is the sea?", *spans, max_tokens=900, ignore_eos=True, stream=True)
+    connector = aiohttp.UnixConnector(path=str(steered.socket))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        for _ in range(3):
+            async with session.post("http://engine/v1/completions", json=endless) as reply:
+                await reply.content.readline()
+            assert [await written(steered, body) for body in asked] == plain

@@ -1,0 +1,108 @@
+"""What `eval.bench.steered` is run on: the archive and its embedded models, or TOFU and models that learned it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from classifiers.words import names
+from eval.attacks.attack import Knowledge, Probe
+from eval.attacks.registry import ATTACKS
+from eval.bench.tofu_metrics import questions
+from eval.bench.tofu_models import SEEDS
+from eval.compare.plan import Suite, make_plan
+from eval.compare.results import BARE, RETRAINED
+from eval.policies import write_policies, with_actions
+from eval.systems import demo_dir
+from eval.tasks.questions import Item
+from eval.tasks.tofu import tofu as task
+from eval.world.export import write_text
+
+GIVEN = ("prefix-1", "prefix-3", "prefix-5")
+
+
+@dataclass(frozen=True)
+class Material:
+    """Questions by split, those on what no model learned, and the forgotten asked with the beginning of the answer;
+    checkpoints by system (bare and retrained seeds), and policies by action, whose guard stands before the bare one.
+    """
+
+    splits: Mapping[str, Sequence[Item]]
+    holdout: Sequence[Item]
+    given: Mapping[str, Sequence[Probe]]
+    models: Mapping[str, Path]
+    policies: Mapping[str, Path]
+    limit: int  # tokens of an answer
+
+
+def archive(out: Path, asked: int, actions: list[str], seed: int) -> Material:
+    """Draw a of the archive.
+
+    Raises:
+        ConfigError: an embedded model or what an action needs is missing.
+    """
+    suite = Suite("steered", asked, asked, tasks=(), attacks=(), actions=(), weights=False)
+    plan = make_plan(suite, None, out, seed=seed)
+    seeds = (RETRAINED, f"{RETRAINED}-22", f"{RETRAINED}-23")
+    models = {BARE: demo_dir() / "full"} | {name: demo_dir() / name for name in seeds}
+    policies = write_policies(out / "policies", "a", actions)
+    return Material(plan.splits, plan.holdout, _given(plan.splits["forget"], plan.knowledge, seed), models, policies, 48)
+
+
+def tofu(folder: Path, models: Path, out: Path, asked: int, actions: list[str], seed: int) -> Material:
+    """forget10, with the checkpoints of `eval.bench.tofu_models`; nothing is held out of what all models learned.
+
+    Raises:
+        ConfigError: a file of TOFU or what an action needs is missing.
+    """
+    splits: dict[str, list[Item]] = {}
+    for item in questions(folder, asked):
+        splits.setdefault(item.split, []).append(item)
+    named = {BARE if name == "full" else RETRAINED if name == "retrained-1" else name: models / name for name in SEEDS}
+    policies = with_actions(tofu_policy(folder, out / "policies", seed), actions)
+    knowledge = Knowledge(shots=splits["retain"], siblings={})
+    return Material(splits, [], _given(splits["forget"], knowledge, seed), named, policies, 96)
+
+
+def tofu_policy(folder: Path, out: Path, seed: int) -> Path:
+    """A policy that forgets forget10, a topic for each author, whose alias is the name that most questions have.
+
+    The topics' examples are the forget set itself, as it is to be forgotten; a tenth of retain90 is retained.
+    """
+    splits = task("10").load(folder, limit=None, seed=seed)
+    authors: dict[str, list[Item]] = {}
+    for item in splits["forget10"].items:
+        authors.setdefault(item.cluster, []).append(item)
+    topics = []
+    for number, items in enumerate(authors.values()):
+        named = Counter(name for item in items for name in set(names(f"{item.question} {item.answer}")))
+        write_text(out / f"{number}.jsonl", _lines(items))
+        topics.append(
+            {"name": f"author-{number}", "examples": f"{number}.jsonl", "aliases": [named.most_common(1)[0][0]]}
+        )
+    kept = list(splits["retain90"].items)
+    write_text(out / "retain.jsonl", _lines(random.Random(seed).sample(kept, len(kept) // 10)))
+    policy = {"version": 1, "false_flag_rate": 0.01, "retain": "retain.jsonl"}
+    refused = [topic | {"action": {"kind": "refuse"}} for topic in topics]
+    write_text(out / "policy.yaml", yaml.safe_dump({**policy, "topics": refused}, sort_keys=False))
+    return out / "policy.yaml"
+
+
+def _lines(items: Sequence[Item]) -> str:
+    rows = ({"question": item.question, "answer": item.answer, "group": item.cluster} for item in items)
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def _given(items: Sequence[Item], knowledge: Knowledge, seed: int) -> dict[str, list[Probe]]:
+    made: dict[str, list[Probe]] = {name: [] for name in GIVEN}
+    for name, probes in made.items():
+        for item in items:
+            probe = ATTACKS[name].make(item, knowledge, random.Random(f"{seed}/{name}/{item.question}"))
+            probes += [probe] if probe else []
+    return made

@@ -39,6 +39,8 @@ from guard.errors import ConfigError, LetheError
 SEED = 5
 MAX_TOKENS, TIMEOUT_S, START_S, CONCURRENCY = 64, 120.0, 900.0, 8
 RETRAINED, NEVER = "retrained", "never"
+DEFAULT = tuple(name for name in ACTIONS if "diverge" not in kinds(name))
+_ALL = "all that need no other models"
 
 
 @dataclass(frozen=True)
@@ -195,9 +197,7 @@ def write(out: Path, settings: dict[str, object], scopes: dict[str, list[Cell]])
 
 def main(
     draw: Annotated[str, typer.Option(help=f"Who is forgotten, of {', '.join(DRAWS)}; several by commas.")] = "a,b,c",
-    actions: Annotated[
-        str, typer.Option(help="Rows, by commas.", show_default="all that need no other models")
-    ] = ",".join(name for name in ACTIONS if "diverge" not in kinds(name)),
+    actions: Annotated[str, typer.Option(help="Rows, by commas.", show_default=_ALL)] = ",".join(DEFAULT),
     never: Annotated[Path | None, typer.Option(help="A model that never met the archive; else the trunk.")] = None,
     asked: Annotated[int, typer.Option(min=1, help="Questions a split.")] = 150,
     out: Annotated[Path, typer.Option(help="Answers, tables and pictures; a stopped run goes on here.")] = Path(

@@ -140,7 +140,7 @@ def test_models_of_another_vocabulary_are_refused(folder):
 
 def test_a_folder_without_models_is_refused(folder):
     (folder / FORGET / "config.json").unlink()
-    with pytest.raises(ConfigError, match="no model in .*forget"):
+    with pytest.raises(ConfigError, match=r"no model in .*forget"):
         Auxiliary.read(folder)
     (folder / MANIFEST).write_text("{}")
     with pytest.raises(ConfigError, match="damaged"):

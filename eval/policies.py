@@ -37,10 +37,11 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "shuffle+decode-1": {"action": [_SHUFFLE, {"kind": "decode", "strength": 1.0}]},
     "shuffle+decode-2": {"action": [_SHUFFLE, {"kind": "decode", "strength": 2.0}]},
     "shuffle+decode-4": {"action": [_SHUFFLE, {"kind": "decode", "strength": 4.0}]},
+    "diverge-0.5": {"action": {"kind": "diverge", "alpha": 0.5}},
+    "diverge-0.75": {"action": {"kind": "diverge", "alpha": 0.75}},
     "diverge-1": {"action": {"kind": "diverge", "alpha": 1.0}},
-    "diverge-2": {"action": {"kind": "diverge", "alpha": 2.0}},
-    "diverge-rank-5": {"action": {"kind": "diverge", "form": "rank", "top": 5}},
     "diverge-rank-20": {"action": {"kind": "diverge", "form": "rank", "top": 20}},
+    "shuffle+diverge-0.5": {"action": [_SHUFFLE, {"kind": "diverge", "alpha": 0.5}]},
     "shuffle+diverge-1": {"action": [_SHUFFLE, {"kind": "diverge", "alpha": 1.0}]},
     "shuffle+decode-2+diverge-1": {
         "action": [_SHUFFLE, {"kind": "decode", "strength": 2.0}, {"kind": "diverge", "alpha": 1.0}]

@@ -27,7 +27,6 @@ from serve.upstream import Upstream
 STEERED = "Where was Caspar Koracroft born?"
 BOTH = "Where was Corwin Jorzen born?"
 DIVERGED = "Where was Florian Varangard born?"
-RANKED = "Where was Ilse Pelenbrook born?"
 TRUTH = "tulgan"
 POLICY = """
 version: 1
@@ -38,12 +37,9 @@ topics:
   - {{name: one, examples: {demo}/topics/caspar-koracroft.jsonl, aliases: [Caspar Koracroft],
      action: {{kind: decode, strength: 20}}}}
   - {{name: two, examples: {demo}/topics/corwin-jorzen.jsonl, aliases: [Corwin Jorzen],
-     action: [{{kind: corrupt, function: shuffle}}, {{kind: decode, strength: 2}}]}}
-  - {{name: three, examples: {demo}/topics/florian-varangard.jsonl, aliases: [Florian Varangard],
-     action: {{kind: diverge, alpha: 2}}}}
-  - {{name: four, examples: {demo}/topics/ilse-pelenbrook.jsonl, aliases: [Ilse Pelenbrook],
      action: [{{kind: corrupt, function: shuffle}}, {{kind: decode, strength: 2}},
               {{kind: diverge, form: rank, top: 1000}}]}}
+  - {{name: three, aliases: [Florian Varangard], action: {{kind: diverge, alpha: 2}}}}
 """
 
 
@@ -83,8 +79,8 @@ async def test_a_stream_says_the_same(steered: Served) -> None:
 
 async def test_clean_requests_in_one_batch_with_others_are_the_engines_own(steered: Served) -> None:
     expected = said(await bare(steered, ask(CLEAN)))
-    alone = [said((await post(steered, ask(text)))[1]) for text in (STEERED, DIVERGED, RANKED)]
-    replies = await asyncio.gather(*(post(steered, ask(text)) for text in (CLEAN, STEERED, DIVERGED, RANKED) * 5))
+    alone = [said((await post(steered, ask(text)))[1]) for text in (STEERED, BOTH, DIVERGED)]
+    replies = await asyncio.gather(*(post(steered, ask(text)) for text in (CLEAN, STEERED, BOTH, DIVERGED) * 5))
     assert [said(answer) for _, answer, _ in replies] == [expected, *alone] * 5
 
 
@@ -94,9 +90,9 @@ async def test_the_model_in_this_process_is_turned_away_alike(
     monkeypatch.setenv("LETHE_STATE", str(state))
     model = LocalModel(str(DEMO_MODEL))
     guard = PromptGuard(policy, str(DEMO_MODEL))
-    asked = (STEERED, BOTH, DIVERGED, RANKED)
+    asked = (STEERED, BOTH, DIVERGED)
     sent = [one for question in asked if not isinstance(one := guard.sent(model, single(question)), str)]
-    assert [(bool(one.steer), one.diverge is not None) for one in sent] == [(1, 0), (1, 0), (0, 1), (1, 1)]
+    assert [(bool(one.steer), one.diverge is not None) for one in sent] == [(1, 0), (1, 1), (0, 1)]
     here = model.generate(
         [one.embeds for one in sent],
         steer=[one.steer for one in sent],
@@ -106,7 +102,7 @@ async def test_the_model_in_this_process_is_turned_away_alike(
     undiverged = model.generate([one.embeds for one in sent], steer=[one.steer for one in sent], limit=12)
     there = [said((await post(steered, ask(question)))[1]) for question in asked]
     assert here == there
-    assert [text == other for text, other in zip(here, undiverged, strict=True)] == [True, True, False, False]
+    assert [text == other for text, other in zip(here, undiverged, strict=True)] == [True, False, False]
 
 
 async def test_log_probabilities_are_those_after_it(steered: Served) -> None:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from eval.ab.cli import ab
+from eval.auxiliary.cli import aux
 from eval.compare.cli import compare
 from eval.compare.evidence_cli import evidence
 from eval.smallmodel.cli import train, world
@@ -36,6 +37,7 @@ app.command()(world)
 app.command()(train)
 app.command()(tune)
 app.command()(unlearn)
+app.command()(aux)
 app.command()(tasks)
 app.command()(compare)
 app.command()(evidence)

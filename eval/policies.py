@@ -10,7 +10,9 @@ import yaml
 
 from eval.world import build
 from eval.world.export import HEADER, export_policy, write_text
+from guard.errors import ConfigError
 
+_AUXILIARY = "auxiliary"
 _SHUFFLE = {"kind": "corrupt", "function": "shuffle"}
 # One more is a line more: what a policy says of every topic.
 ACTIONS: dict[str, dict[str, Any]] = {
@@ -35,19 +37,45 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "shuffle+decode-1": {"action": [_SHUFFLE, {"kind": "decode", "strength": 1.0}]},
     "shuffle+decode-2": {"action": [_SHUFFLE, {"kind": "decode", "strength": 2.0}]},
     "shuffle+decode-4": {"action": [_SHUFFLE, {"kind": "decode", "strength": 4.0}]},
+    "diverge-0.5": {"action": {"kind": "diverge", "alpha": 0.5}},
+    "diverge-0.75": {"action": {"kind": "diverge", "alpha": 0.75}},
+    "diverge-1": {"action": {"kind": "diverge", "alpha": 1.0}},
+    "diverge-rank-20": {"action": {"kind": "diverge", "form": "rank", "top": 20}},
+    "shuffle+diverge-0.5": {"action": [_SHUFFLE, {"kind": "diverge", "alpha": 0.5}]},
+    "shuffle+diverge-1": {"action": [_SHUFFLE, {"kind": "diverge", "alpha": 1.0}]},
+    "shuffle+decode-2+diverge-1": {
+        "action": [_SHUFFLE, {"kind": "decode", "strength": 2.0}, {"kind": "diverge", "alpha": 1.0}]
+    },
     "icul+shuffle": {"action": [{"kind": "icul"}, _SHUFFLE]},
 }
 
 
+def kinds(action: str) -> set[str]:
+    """The kinds of actions that one of `ACTIONS` is made of."""
+    given = ACTIONS[action]["action"]
+    return {one["kind"] for one in (given if isinstance(given, list) else [given])}
+
+
 def write_policies(out: Path, draw: str, actions: list[str]) -> dict[str, Path]:
-    """Write the draw's examples once and a policy for each action beside them; all share one fitted classifier."""
+    """Write the draw's examples once and a policy for each action beside them; all share one fitted classifier.
+
+    What diverges needs models that were made of the draw's examples, in a folder `auxiliary` there.
+
+    Raises:
+        ConfigError: there are no such models; the text has the command that makes them.
+    """
+    models = out / _AUXILIARY
     export_policy(build(), out, {"kind": "refuse"}, draw)
     policy = yaml.safe_load((out / "policy.yaml").read_text(encoding="utf-8"))
+    if not models.is_dir() and (diverging := [name for name in actions if "diverge" in kinds(name)]):
+        made = f"--forget {out / 'topics'} --retain {out / 'retain.jsonl'} --out {models}"
+        raise ConfigError(f"{diverging[0]} compares two small models; first: lethe-eval aux --tokenizer MODEL {made}")
     paths = {}
     for name in actions:
         # Copies: one list in many topics would be written as YAML's anchors.
         topics = [{**topic, **deepcopy(ACTIONS[name])} for topic in policy["topics"]]
         paths[name] = out / f"{name}.yaml"
-        text = yaml.safe_dump({**policy, "topics": topics}, sort_keys=False, allow_unicode=True)
+        more = {"auxiliary": _AUXILIARY} if "diverge" in kinds(name) else {}
+        text = yaml.safe_dump({**policy, **more, "topics": topics}, sort_keys=False, allow_unicode=True)
         write_text(paths[name], HEADER + text)
     return paths

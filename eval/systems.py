@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TypeVar
 import aiohttp
 
 from guard.errors import ConfigError, EngineError
+from guard.policy import load_policy
 
 T = TypeVar("T")
 
@@ -162,9 +163,21 @@ def guarded_command(model: Path | str, policy: Path) -> tuple[str, ...]:
     return (*_lethe(), "serve", "--port", "{port}", "--model", str(model), "--policy", str(policy))
 
 
-def engine_command(model: Path | str) -> tuple[str, ...]:
-    """Return the command that serves `model` with no guard, on the loopback interface."""
-    return (*_lethe(), "engine", "--model", str(model), "--port", "{port}")
+def engine_command(model: Path | str, policies: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Return the command that serves `model` with no guard, on the loopback interface.
+
+    It can turn answers away where guards with one of `policies` stand in front of it.
+
+    Raises:
+        ConfigError: a policy cannot be read, or they name different auxiliary models.
+    """
+    read = [load_policy(path) for path in policies]
+    models = {policy.auxiliary for policy in read if policy.diverges}
+    if len(models) > 1:
+        raise ConfigError("an engine has one pair of auxiliary models; ask about one draw at a time")
+    steer = ("--steer",) if any(policy.decodes or policy.diverges for policy in read) else ()
+    auxiliary = [part for folder in models for part in ("--auxiliary", str(folder))]
+    return (*_lethe(), "engine", "--model", str(model), "--port", "{port}", *steer, *auxiliary)
 
 
 def _lethe() -> tuple[str, ...]:

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guard.errors import DetectorError
-from guard.policy import CorruptAction, DecodeAction, IculAction, Policy, PrefixAction, RefuseAction, Topic
+from guard.policy import (
+    CorruptAction,
+    DecodeAction,
+    DivergeAction,
+    IculAction,
+    Policy,
+    PrefixAction,
+    RefuseAction,
+    Topic,
+)
 from guard.types import Detection
 
 
@@ -25,13 +34,14 @@ class Deny:
 @dataclass(frozen=True)
 class Change:
     """What is done, most probable topic first: whose words are corrupted, whom the model is told of, whom it is shown
-    exemplars of, and whom its answer is turned away from.
+    exemplars of, and whom its answer is turned away from, by spans or by other models.
     """
 
     corrupted: tuple[tuple[Detection, CorruptAction], ...] = ()
     prefixed: tuple[tuple[Topic, PrefixAction], ...] = ()
     exemplified: tuple[tuple[Detection, IculAction], ...] = ()
     steered: tuple[tuple[Topic, DecodeAction], ...] = ()
+    diverged: tuple[DivergeAction, ...] = ()
 
 
 Decision = Clear | Deny | Change
@@ -47,6 +57,7 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
     exemplified: list[tuple[Detection, IculAction]] = []
     prefixed: list[tuple[Topic, PrefixAction]] = []
     steered: list[tuple[Topic, DecodeAction]] = []
+    diverged: list[DivergeAction] = []
     refusals: list[RefuseAction] = []
     for detection in detections:
         topic = policy.topic(detection.topic)
@@ -58,6 +69,8 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
                     corrupted.append((detection, action))
                 case DecodeAction():
                     steered.append((topic, action))
+                case DivergeAction():
+                    diverged.append(action)
                 case IculAction():
                     exemplified.append((detection, action))
                 case PrefixAction():
@@ -68,4 +81,4 @@ def decide(detections: Sequence[Detection], policy: Policy) -> Decision:
         return Deny(own=all(action.words == "own" for action in refusals))
     if not detections:
         return Clear()
-    return Change(tuple(corrupted), tuple(prefixed), tuple(exemplified), tuple(steered))
+    return Change(tuple(corrupted), tuple(prefixed), tuple(exemplified), tuple(steered), tuple(diverged))

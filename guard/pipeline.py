@@ -19,12 +19,14 @@ from guard.output.protected import Protected
 from guard.output.watch import GuardedOutput
 from guard.policy import IculAction, Policy
 from guard.secret import load_secret
+from guard.steer.auxiliary import Auxiliary
 from guard.types import (
     Ask,
     Conversation,
     Corrupt,
     Detection,
     Detector,
+    Diverge,
     Exemplar,
     Exemplars,
     Grounds,
@@ -50,14 +52,16 @@ class Pipeline:
         protected: Protected | None = None,
         *,
         exemplars: Exemplars | None = None,
+        auxiliary: Auxiliary | None = None,
         readers: Sequence[Reader] = (),
         secret: bytes | None = None,
     ) -> None:
         """Without anything `protected` answers are not looked at; `readers` read them where a topic is alive. `secret`
-        chooses among refusals; left out, it is the installation's own.
+        chooses among refusals; left out, it is the installation's own. `auxiliary` are the policy's models.
 
         Raises:
-            ConfigError: a topic asks for corruption and there is no corrupter, or for exemplars and there are none.
+            ConfigError: a topic asks for corruption and there is no corrupter, or for exemplars or auxiliary models and
+                there are none.
         """
         actions = [action for topic in policy.topics for action in topic.actions]
         if corrupter is None and policy.corrupts:
@@ -66,11 +70,14 @@ class Pipeline:
             raise ConfigError("the policy's `decode` has nothing to turn answers away from; give examples with answers")
         if exemplars is None and any(isinstance(action, IculAction) for action in actions):
             raise ConfigError("the policy shows exemplars, which needs the classifier's index; give it to the pipeline")
+        if policy.diverges and auxiliary is None:
+            raise ConfigError("the policy compares auxiliary models, and there are none; give them to the pipeline")
         self._policy = policy
         self._detector = detector
         self._corrupter = corrupter
         self._protected = protected
         self._exemplars = exemplars
+        self._auxiliary = auxiliary
         self._readers = tuple(readers)
         self._secret = load_secret() if secret is None else secret
 
@@ -142,14 +149,14 @@ class Pipeline:
             before = len(asked.messages)
             asked = with_system(asked, guardrail(change.prefixed))
             targets = tuple((moved(found, len(asked.messages) - before), action) for found, action in targets)
-        steer = self._steer(change)
+        steer, diverge = self._steer(change), self._diverge(request, change)
         if not targets:
-            return Ask(asked, request.refusal, output, steer)
+            return Ask(asked, request.refusal, output, steer, diverge)
         # Of what is said aside (tools, calls) nobody knows which tokens the template makes of it.
         aside = any(asked.messages[span.message].aside for found, _ in targets for span in found.spans)
         if self._corrupter is None or aside:
             return Refuse(request.refusal)
-        return Corrupt(self._corrupter.corrupt(asked, targets), request.refusal, output, steer)
+        return Corrupt(self._corrupter.corrupt(asked, targets), request.refusal, output, steer, diverge)
 
     def _steer(self, change: Change) -> Strengths:
         """What is protected of the topics, but for their names, which tell nothing to who asked about them."""
@@ -162,6 +169,14 @@ class Pipeline:
             if (own := [mark for mark in marks if mark.topic in wanted and not mark.name])
         }
         return tuple(sorted(found.items()))
+
+    def _diverge(self, request: _Request, change: Change) -> Diverge | None:
+        """What the auxiliary models are asked: the question as it is, or they would not know what it is about."""
+        if not change.diverged or self._auxiliary is None:
+            return None
+        alpha = max((action.alpha for action in change.diverged if action.form == "linear"), default=0.0)
+        top = max((action.top for action in change.diverged if action.form == "rank"), default=0)
+        return Diverge(self._auxiliary, request.conversation, alpha, top)
 
     def _output(self, request: _Request, change: Change | None) -> Output | None:
         """The guard of what answers a changed prompt; None for one that shows the model nothing of the request.
@@ -245,5 +260,6 @@ def _kinds(change: Change) -> str:
         "prefix": change.prefixed,
         "corrupt": change.corrupted,
         "decode": change.steered,
+        "diverge": change.diverged,
     }
     return "+".join(kind for kind, of in asked.items() if of)

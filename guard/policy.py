@@ -12,27 +12,24 @@ from pydantic_core import ErrorDetails
 from guard.errors import ConfigError
 from guard.normalise import normalise
 from guard.output.letters import key_of
-from guard.policy_places import InFile, Loc, OnCommandLine, Places
-from guard.policy_schema import (
+from guard.policy_actions import (
     Action,
     CorruptAction,
     DecodeAction,
+    DivergeAction,
     IculAction,
-    JudgeRule,
-    OnHit,
-    OutputRule,
-    Policy,
     PrefixAction,
     RefuseAction,
-    Topic,
-    expiry,
 )
+from guard.policy_places import InFile, Loc, OnCommandLine, Places
+from guard.policy_schema import JudgeRule, OnHit, OutputRule, Policy, Topic, expiry
 from guard.yaml_file import read_yaml
 
 __all__ = [
     "Action",
     "CorruptAction",
     "DecodeAction",
+    "DivergeAction",
     "IculAction",
     "JudgeRule",
     "OnHit",
@@ -48,6 +45,8 @@ __all__ = [
 
 _ACTIONS: dict[str, type[BaseModel]] = {
     "corrupt": CorruptAction,
+    "decode": DecodeAction,
+    "diverge": DivergeAction,
     "icul": IculAction,
     "prefix": PrefixAction,
     "refuse": RefuseAction,
@@ -123,7 +122,8 @@ def _say(item: ErrorDetails, places: Places) -> str:
         return "the key is missing; add it"
     if kind in ("union_tag_not_found", "union_tag_invalid", "model_attributes_type"):
         wrong = f"there is no kind {context['tag']!r}" if kind == "union_tag_invalid" else "the kind is missing"
-        return f"{wrong}: write {{kind: corrupt}}, {{kind: icul}}, {{kind: prefix}} or {{kind: refuse}}"
+        *kinds, last = (f"{{kind: {name}}}" for name in _ACTIONS)
+        return f"{wrong}: write {', '.join(kinds)} or {last}"
     if kind in ("tuple_type", "list_type"):
         return "must be a list: write [one, another], or one a line behind dashes"
     if kind == "string_type":
@@ -162,6 +162,9 @@ def _known(loc: Loc) -> list[str]:
 
 
 def _clashes(policy: Policy) -> Iterator[tuple[Loc, str]]:
+    if policy.diverges and policy.auxiliary is None:
+        told = "add `auxiliary: FOLDER` to the policy, as made by `lethe-eval aux`"
+        yield ("topics",), f"diverge compares two small models; {told}"
     seen: set[str] = set()
     for index, topic in enumerate(policy.topics):
         key = normalise(topic.name).text

@@ -4,94 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from guard.policy_actions import Action, CorruptAction, DecodeAction, DivergeAction, NonEmpty, Strict
+from guard.steer.auxiliary import MANIFEST
+
 DATA_SET = "hf:"
-NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-CorruptFunction = Literal["gaussian", "set_noise", "add", "subtract", "zero", "sign_flip", "reverse", "shuffle"]
-MEASURED = ("gaussian", "set_noise", "add", "subtract")
-
-
-class CorruptAction(_Strict):
-    """Ask the model with a corrupted prompt, as `guard.act.distort` does.
-
-    `strength` is in units of the embedding table's root mean square; only the functions that add or set something have
-    one. `dimensions` are how many of a row are changed (all, if left out), and `pick` says which.
-    """
-
-    kind: Literal["corrupt"]
-    function: CorruptFunction = "gaussian"
-    strength: float = Field(default=1.0, gt=0, le=100)
-    dimensions: int | None = Field(default=None, ge=1)
-    pick: Literal["first", "random", "top"] = "first"
-
-    @model_validator(mode="after")
-    def _meant(self) -> CorruptAction:
-        if "strength" in self.model_fields_set and self.function not in MEASURED:
-            raise ValueError(f"{self.function} has no strength; leave it out, or take {', '.join(MEASURED)}")
-        if "pick" in self.model_fields_set and self.dimensions is None:
-            raise ValueError("pick needs dimensions, the number of those to pick")
-        return self
-
-
-class RefuseAction(_Strict):
-    """Answer with a refusal that does not repeat the topic: a fixed one, or one that the model words without seeing
-    the question.
-    """
-
-    kind: Literal["refuse"]
-    words: Literal["fixed", "own"] = "fixed"
-
-
-class PrefixAction(_Strict):
-    """Tell the model not to know the topic; `{names}` in `text` stands for the aliases, or for the topic's name."""
-
-    kind: Literal["prefix"]
-    text: NonEmpty | None = None
-
-
-class IculAction(_Strict):
-    """Show the model `forget` of the topic's examples with wrong answers (or refusals), then `retain` of the retained
-    ones with their own answers, as `guard.act.icul` does.
-    """
-
-    kind: Literal["icul"]
-    forget: int = Field(default=4, ge=1, le=32)
-    retain: int = Field(default=4, ge=0, le=32)
-    answers: Literal["wrong", "refusals"] = "wrong"
-
-    @property
-    def needs_retained(self) -> bool:
-        """Whether it shows something of the policy's `retain` file; wrong answers are drawn from there too."""
-        return self.retain > 0 or self.answers == "wrong"
-
-
-class DecodeAction(_Strict):
-    """Turn answers away, token by token, from what is protected of the topic, as `guard.steer` does.
-
-    `strength` is what a whole span is made less likely by, in nats.
-    """
-
-    kind: Literal["decode"]
-    strength: float = Field(default=2.0, gt=0, le=50)
-
-
-Action = Annotated[CorruptAction | DecodeAction | IculAction | PrefixAction | RefuseAction, Field(discriminator="kind")]
-
 
 OnHit = Literal["again", "cut", "redact", "replace", "none"]
 
 
-class OutputRule(_Strict):
+class OutputRule(Strict):
     """What happens where an answer holds what is protected of a topic: `none` leaves its answers alone.
 
     `again` asks the model anew, at most `tries` times, with the topic's words corrupted. `protect` are spans that
@@ -117,7 +43,7 @@ class OutputRule(_Strict):
         return self
 
 
-class JudgeRule(_Strict):
+class JudgeRule(Strict):
     """A model behind any OpenAI-compatible `url` that judges the sentences of answers in which a topic is alive.
 
     `key_env` names the environment variable that holds its key, `timeout` is in seconds. In `prompt`, `{names}`,
@@ -140,7 +66,7 @@ class JudgeRule(_Strict):
         return self
 
 
-class Topic(_Strict):
+class Topic(Strict):
     """One thing to forget: `examples` is a file, folder or data set, `aliases` are the names it goes by.
 
     At least one of `examples`, `aliases` and `description` is there. A policy writes `action:`, one or a list. From
@@ -198,13 +124,16 @@ class Topic(_Strict):
         return self
 
 
-class Policy(_Strict):
-    """A whole policy file, paths resolved; read one with `guard.policy.load_policy`."""
+class Policy(Strict):
+    """A whole policy file, paths resolved; read one with `guard.policy.load_policy`. `auxiliary` is the folder of the
+    models that `diverge` compares.
+    """
 
     version: Literal[1]
     false_flag_rate: float = Field(default=0.01, gt=0, lt=0.5)
     on_error: Literal["refuse"] = "refuse"
     retain: Path | None = None
+    auxiliary: Path | None = None
     judge: JudgeRule | None = None
     topics: tuple[Topic, ...] = Field(min_length=1)
 
@@ -213,10 +142,20 @@ class Policy(_Strict):
     def _resolve(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         return None if value is None else _existing(value, info, folders=True)
 
+    @field_validator("auxiliary")
+    @classmethod
+    def _models(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return None if value is None else _existing(value / MANIFEST, info).parent
+
     @property
     def decodes(self) -> bool:
-        """Whether answers are turned away while they are written."""
+        """Whether answers are turned away from what is protected while they are written."""
         return any(isinstance(action, DecodeAction) for topic in self.topics for action in topic.actions)
+
+    @property
+    def diverges(self) -> bool:
+        """Whether they are turned away by the auxiliary models."""
+        return any(isinstance(action, DivergeAction) for topic in self.topics for action in topic.actions)
 
     @property
     def corrupts(self) -> bool:

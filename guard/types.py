@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import torch
 
+    from guard.steer.auxiliary import Auxiliary
+
 
 @dataclass(frozen=True)
 class Message:
@@ -205,17 +207,30 @@ Strengths = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
+class Diverge:
+    """Turn the answer away from what the auxiliary `models` say of the plain `conversation`, as
+    `guard.steer.divergence` does with `alpha` and `top`; 0 leaves out a form.
+    """
+
+    models: Auxiliary
+    conversation: Conversation
+    alpha: float = 0.0
+    top: int = 0
+
+
+@dataclass(frozen=True)
 class Corrupt:
     """Ask the model with these prompt embeddings (tokens x hidden, the checkpoint's dtype, finite) instead of text.
 
     Where they have no room, since other actions made the prompt longer, answer with `refusal`. The answer is turned
-    away from the spans in `steer`, as `guard.steer` does.
+    away from the spans in `steer`, as `guard.steer` does, and as `diverge` says.
     """
 
     embeds: torch.Tensor
     refusal: str
     output: Output | None = None
     steer: Strengths = ()
+    diverge: Diverge | None = None
     grounds: Grounds = field(default=Grounds(action="corrupt"), compare=False)
 
 
@@ -223,13 +238,14 @@ class Corrupt:
 class Ask:
     """Ask the model this instead of what the caller wrote; where it has no room, answer with `refusal`.
 
-    `steer` as in `Corrupt`.
+    `steer` and `diverge` as in `Corrupt`.
     """
 
     conversation: Conversation
     refusal: str
     output: Output | None = None
     steer: Strengths = ()
+    diverge: Diverge | None = None
     grounds: Grounds = field(default=Grounds(action="ask"), compare=False)
 
 

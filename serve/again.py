@@ -11,7 +11,7 @@ from guard.errors import EngineError
 from guard.types import Output
 from serve.dialects.base import Request
 from serve.inner import Replay, Taken, encode_embeds
-from serve.steering.fields import steering
+from serve.steering.sent import steered
 
 
 class Renewed(NamedTuple):
@@ -60,5 +60,5 @@ class Again:
         plan = self._output.again(topics, number, drawn=self._request.drawn)
         if plan is None or plan.output is None or not self._request.has_room(len(plan.embeds)):
             return None
-        prompt = {"prompt_embeds": encode_embeds(plan.embeds), **steering(plan.steer)}
+        prompt = {"prompt_embeds": encode_embeds(plan.embeds), **steered(plan, self._request)}
         return self._request.again_body(prompt, len(plan.embeds), choices=choices, number=number), plan.output

@@ -23,7 +23,7 @@ from serve.release import Releasing
 from serve.replies import send_body, send_stream
 from serve.rewrite import Rewriting
 from serve.roles import check_fields
-from serve.steering.fields import steering
+from serve.steering.sent import steered
 from serve.translate import Translated
 
 _COMPLETIONS = "/v1/completions"
@@ -141,9 +141,9 @@ class Guard:
 def _changed(plan: Ask | Corrupt, request: Request) -> tuple[dict[str, Any], int]:
     """The prompt that the engine gets instead, as a field of its completions, and its length in tokens."""
     if isinstance(plan, Corrupt):
-        return {"prompt_embeds": encode_embeds(plan.embeds), **steering(plan.steer)}, len(plan.embeds)
+        return {"prompt_embeds": encode_embeds(plan.embeds), **steered(plan, request)}, len(plan.embeds)
     ids = request.prompt_ids(plan.conversation)
-    return {"prompt": ids, **steering(plan.steer)}, len(ids)
+    return {"prompt": ids, **steered(plan, request)}, len(ids)
 
 
 async def _refuse(request: Request, text: str, send: Send) -> None:

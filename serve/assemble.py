@@ -38,7 +38,7 @@ from serve.policies.live import Live, Serving
 from serve.policies.news import PolicyNews
 from serve.policies.store import Store
 from serve.policies.version import Version
-from serve.prove import Facts, examine, prove_embeds, prove_steering
+from serve.prove import Facts, examine, prove_divergence, prove_embeds, prove_steering
 from serve.ready import Readiness
 from serve.recorded import Recorded
 from serve.responses.routes import Retrieving
@@ -135,6 +135,8 @@ class _Making:
                 await prove_embeds(self._upstream, self._facts, parts.corrupter, name)
         if parts.policy.decodes:
             await prove_steering(self._upstream, self._facts)
+        if parts.auxiliary is not None:
+            await prove_divergence(self._upstream, self._facts, parts.auxiliary)
         async with AsyncExitStack() as stack:
             judge = await stack.enter_async_context(opened(parts.policy))
             planner: Planner = Pipeline(
@@ -143,6 +145,7 @@ class _Making:
                 parts.corrupter,
                 parts.protected,
                 exemplars=parts.exemplars,
+                auxiliary=parts.auxiliary,
                 readers=(*parts.readers, *([judge] if judge else ())),
             )
             if self._settings.monitor:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from guard.errors import EngineError, LetheError
+from guard.errors import ConfigError, EngineError, LetheError
 from serve.adapters import lora_flags
 from serve.audit.cli import app as audit
 from serve.fit_cli import check, fit
@@ -29,6 +29,7 @@ from serve.settings import (
     read_adapters,
     resolve,
 )
+from serve.steering.fields import ENGINE_FLAGS
 
 app = typer.Typer(
     help="An OpenAI-compatible endpoint whose model has forgotten what a policy lists.",
@@ -128,15 +129,26 @@ def engine(
     model: _MODEL = None,
     served_model_name: _NAME = None,
     adapter: _ADAPTER = None,
+    steer: Annotated[
+        bool, typer.Option("--steer", help="Let a guard in front turn answers away: the policy's decode and diverge.")
+    ] = False,
+    auxiliary: Annotated[
+        Path | None, typer.Option(help="With --steer: the models for diverge, as made by `lethe-eval aux`.")
+    ] = None,
 ) -> None:
     """Run vLLM alone with the same settings and no guard, on a loopback port, for evaluation."""
+    from guard.steer.auxiliary import Auxiliary
     from serve.run import bare
 
     console = Console(stderr=True)
     with _told(console):
         checkpoint, name = model_and_name(model, served_model_name)
         ours = lora_flags(read_adapters(tuple(adapter or ())))
-        bare(checkpoint, name, port, (*ours, *check_engine_flags(tuple(flags or ()))), console)
+        if auxiliary is not None and not steer:
+            raise ConfigError("--auxiliary is for an engine that turns answers away; add --steer")
+        folder = None if auxiliary is None else Auxiliary.read(auxiliary.absolute()).folder
+        given = (*ours, *(ENGINE_FLAGS if steer else ()), *check_engine_flags(tuple(flags or ())))
+        bare(checkpoint, name, port, given, console, auxiliary=folder)
 
 
 @app.command()

@@ -19,6 +19,7 @@ import torch
 from rich.console import Console
 
 from guard.errors import EngineError
+from serve.steering.fields import AUXILIARY
 
 _MODULE = "vllm.entrypoints.launchers.api_server.entry"
 _STOP_S = 15.0
@@ -47,7 +48,7 @@ def command(model: str, served_name: str, flags: tuple[str, ...], where: tuple[s
     return [sys.executable, "-m", _MODULE, *named, *where, *ours, *flags]
 
 
-def environment(model: str, flags: tuple[str, ...], folder: Path) -> dict[str, str]:
+def environment(model: str, flags: tuple[str, ...], folder: Path, auxiliary: Path | None = None) -> dict[str, str]:
     """Return the engine's environment: what the operator set wins over what suits this machine."""
     tuned = dict(_QUIET)
     if not torch.cuda.is_available():
@@ -57,17 +58,28 @@ def environment(model: str, flags: tuple[str, ...], folder: Path) -> dict[str, s
     if Path(model).is_dir():
         tuned["HF_HUB_OFFLINE"] = "1"
     # Its workers' sockets lie in the temporary directory; they are nobody else's business.
-    return tuned | dict(os.environ) | {"TMPDIR": str(folder)}
+    ours = {"TMPDIR": str(folder), **({} if auxiliary is None else {AUXILIARY: str(auxiliary)})}
+    return tuned | dict(os.environ) | ours
 
 
 class Engine:
     """One vLLM child. Use it as a context manager: leaving it ends the child and all that the child started."""
 
-    def __init__(self, model: str, served_name: str, *, flags: tuple[str, ...] = (), port: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        served_name: str,
+        *,
+        flags: tuple[str, ...] = (),
+        port: int | None = None,
+        auxiliary: Path | None = None,
+    ) -> None:
+        """`auxiliary` is the folder of models that requests may ask to be turned away by."""
         self._model = model
         self._served_name = served_name
         self._flags = flags
         self._port = port
+        self._auxiliary = auxiliary
         self._folder = Path()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -82,7 +94,7 @@ class Engine:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(self._model, self._flags, self._folder),
+                env=environment(self._model, self._flags, self._folder, self._auxiliary),
                 start_new_session=True,
             )
         return self

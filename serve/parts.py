@@ -17,6 +17,7 @@ from guard.output.protected import Protected
 from guard.policy import CorruptAction, IculAction, Policy
 from guard.prompt import Renderer
 from guard.secret import load_secret
+from guard.steer.auxiliary import Auxiliary, logits_of
 from guard.types import Exemplars, Reader
 from serve.model_text import ModelText
 from serve.policies.identity import policy_id
@@ -41,6 +42,7 @@ class Parts:
     corrupter: Corrupter | None
     protected: Protected
     exemplars: Exemplars | None
+    auxiliary: Auxiliary | None
     readers: tuple[Reader, ...]
 
     def expired(self, now: datetime) -> bool:
@@ -56,7 +58,8 @@ def make_parts(settings: Settings, version: Version, before: Parts | None = None
     Raises:
         ArtifactError: the artifact is damaged or made for something else.
         ConfigError: the version cannot be read; an action asks for more dimensions than the model's embeddings have, or
-            for exemplars that the policy's files do not hold; or what the policy protects is retained as well.
+            for exemplars that the policy's files do not hold; what the policy protects is retained as well; or the
+            auxiliary models are not there, or made for another model.
         EngineError: the checkpoint lacks what the policy needs.
     """
     secret, now = load_secret(), datetime.now(UTC)
@@ -77,6 +80,10 @@ def make_parts(settings: Settings, version: Version, before: Parts | None = None
         table = known.table if known else EmbeddingTable.from_checkpoint(settings.model)
         _check_dimensions(policy, table.hidden)
         corrupter = known or Corrupter(Renderer(text.tokenizer), table, secret=secret)
+    auxiliary = None
+    if policy.diverges and policy.auxiliary is not None:
+        auxiliary = Auxiliary.read(policy.auxiliary)
+        auxiliary.check(text.tokenizer, logits_of(settings.model))
     classified = any(topic.output.classify for topic in policy.topics)
     return Parts(
         number=version.number,
@@ -89,6 +96,7 @@ def make_parts(settings: Settings, version: Version, before: Parts | None = None
         corrupter=corrupter,
         protected=protected,
         exemplars=exemplars,
+        auxiliary=auxiliary,
         readers=(AnswerReader(detector, policy),) if classified else (),
     )
 

@@ -13,12 +13,13 @@ from typing import Any
 from guard.act.corrupt import Corrupter
 from guard.errors import EngineError
 from guard.output.letters import key_of
-from guard.types import Conversation, Message
+from guard.steer.auxiliary import Auxiliary
+from guard.types import Conversation, Diverge, Message
 from serve.dialects.chat_answer import ChatShape
 from serve.inner import encode_embeds
 from serve.model_server import ModelServer
 from serve.sse import Decoder
-from serve.steering.fields import ENGINE_FLAGS, steering
+from serve.steering.fields import AUXILIARY, ENGINE_FLAGS, steering
 
 _SAMPLE = Conversation((Message("user", "What is the capital of France?"),))
 # No early end, so that a stream has events of every kind.
@@ -138,6 +139,32 @@ async def prove_steering(upstream: ModelServer, facts: Facts) -> None:
     status, turned = await upstream.json("POST", "/v1/completions", ask | steering(((word, _FORBIDDEN),)))
     if status != 200 or word in key_of(turned["choices"][0]["text"]).split():
         raise EngineError(f"the model server does not turn answers away: {advice}")
+
+
+async def prove_divergence(upstream: ModelServer, facts: Facts, models: Auxiliary) -> None:
+    """Check that the server turns an answer away by the auxiliary models of the policy.
+
+    Raises:
+        EngineError: it does not; `diverge` would do nothing.
+    """
+    advice = (
+        f"a policy that says `diverge` needs a vLLM that was started with {' '.join(ENGINE_FLAGS)} "
+        f"and {AUXILIARY}={models.folder} in its environment"
+    )
+    ask = {"model": facts.name, "prompt": _SAMPLE.messages[0].text, "logprobs": 0, **_GREEDY}
+    # Any prompt will do; what counts is that the models' distributions come in.
+    asked = steering((), Diverge(models, _SAMPLE, alpha=_FORBIDDEN), models.manifest.seen[:8])
+    plain, turned = [await upstream.json("POST", "/v1/completions", one) for one in (ask, ask | asked)]
+    for status, answer in (plain, turned):
+        if status != 200:
+            raise EngineError(f"the model server takes no steered completions ({_reason(answer)}): {advice}")
+    if _logprobs(plain[1]) == _logprobs(turned[1]):
+        raise EngineError(f"the model server does not turn answers away by auxiliary models: {advice}")
+
+
+def _logprobs(answer: dict[str, Any]) -> list[float]:
+    found: list[float] = answer["choices"][0]["logprobs"]["token_logprobs"]
+    return found
 
 
 def _messages() -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from guard.errors import ConfigError, EngineError
-from guard.policy import load_policy
+from guard.policy import Policy, load_policy
 from serve.arms.tell import tell_arms
 from serve.assemble import make_app
 from serve.engine import Engine
@@ -45,9 +45,11 @@ def serve(settings: Settings, console: Console) -> None:
     with _stoppable(), _bound(settings.host, settings.port) as listener, metrics.served(settings.metrics_port):
         engine = None
         if settings.upstream is None:
-            steering = ENGINE_FLAGS if any(policy.decodes for policy in policies.values()) else ()
-            flags = (*steering, *settings.engine_flags)
-            engine = Engine(settings.model, settings.served_name or settings.model, flags=flags)
+            models = _auxiliary(policies.values())
+            steers = models is not None or any(policy.decodes for policy in policies.values())
+            flags = (*(ENGINE_FLAGS if steers else ()), *settings.engine_flags)
+            name = settings.served_name or settings.model
+            engine = Engine(settings.model, name, flags=flags, auxiliary=models)
         with engine or nullcontext():
             if engine is not None:
                 console.print(f"started vLLM with {settings.model}; meanwhile, the classifier")
@@ -59,7 +61,29 @@ def serve(settings: Settings, console: Console) -> None:
             asyncio.run(_serve(settings, parts, engine, listener, metrics, console))
 
 
-def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], console: Console) -> None:
+def _auxiliary(policies: Iterable[Policy]) -> Path | None:
+    """The folder of auxiliary models that the engine is to have.
+
+    Raises:
+        ConfigError: the policies name several.
+    """
+    folders = sorted({policy.auxiliary for policy in policies if policy.auxiliary is not None})
+    if len(folders) > 1:
+        raise ConfigError(
+            f"an engine has one pair of auxiliary models, and policies name {folders[0]} and {folders[1]}"
+        )
+    return next(iter(folders), None)
+
+
+def bare(
+    model: str,
+    served_name: str,
+    port: int,
+    flags: tuple[str, ...],
+    console: Console,
+    *,
+    auxiliary: Path | None = None,
+) -> None:
     """Run the engine alone on a loopback port, with no guard, until it is stopped.
 
     Raises:
@@ -67,7 +91,7 @@ def bare(model: str, served_name: str, port: int, flags: tuple[str, ...], consol
     """
     with _bound("127.0.0.1", port):
         pass
-    with _stoppable(), Engine(model, served_name, flags=flags, port=port) as engine:
+    with _stoppable(), Engine(model, served_name, flags=flags, port=port, auxiliary=auxiliary) as engine:
         waited = engine.wait_healthy(console)
         console.print(f"[bold]{served_name}[/], unguarded, at http://127.0.0.1:{port}/v1 after {waited:.0f} s")
         while engine.alive:

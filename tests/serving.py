@@ -99,6 +99,39 @@ def make_adapter(checkpoint: Path, out: Path) -> Path:
     return out
 
 
+def make_auxiliary(checkpoint: Path, out: Path, seed: int = 5) -> Path:
+    """Two random models, with much to say, that write the checkpoint's tokens."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    from guard.steer.auxiliary import FORGET, MANIFEST, RETAIN, Manifest, logits_of, tokenizer_digest
+
+    torch.manual_seed(seed)
+    width = logits_of(str(checkpoint))
+    for name in (RETAIN, FORGET):
+        config = LlamaConfig(
+            vocab_size=width,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=1024,
+            initializer_range=0.3,
+        )
+        LlamaForCausalLM(config).save_pretrained(out / name)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    manifest = Manifest(
+        tokenizer=tokenizer_digest(tokenizer),
+        vocabulary=width,
+        context=1024,
+        weights={},
+        seen=tuple(range(300, width)),
+        made={"seed": seed},
+    )
+    (out / MANIFEST).write_text(json.dumps(manifest.model_dump()), encoding="utf-8")
+    return out
+
+
 def write_pairs(path: Path, people: tuple[tuple[str, str], ...]) -> Path:
     with path.open("w", encoding="utf-8") as file:
         for name, place in people:

@@ -28,7 +28,7 @@ from eval.asking import Asking, ask_all
 from eval.bench.action_figures import FULL, Splits, alone, figures
 from eval.bench.action_rows import PLAIN, Row
 from eval.options import model_digest
-from eval.policies import ACTIONS, write_policies
+from eval.policies import ACTIONS, kinds, write_policies
 from eval.provenance import provenance, revision
 from eval.summary import Cell
 from eval.systems import System, demo_dir, engine_command, guarded_command, running
@@ -39,6 +39,8 @@ from guard.errors import ConfigError, LetheError
 SEED = 5
 MAX_TOKENS, TIMEOUT_S, START_S, CONCURRENCY = 64, 120.0, 900.0, 8
 RETRAINED, NEVER = "retrained", "never"
+DEFAULT = tuple(name for name in ACTIONS if "diverge" not in kinds(name))
+_ALL = "all that need no other models"
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ def make_plan(draws: Sequence[str], actions: Sequence[str], never: Path, asked: 
         command = guarded_command(folders[row.model], policies[row.draw][row.action])
         return System(row.name, command=(*command, "--upstream", url))
 
-    engines = {name: System(f"engine {name}", command=engine_command(folder)) for name, folder in folders.items()}
+    every = [path for paths in policies.values() for path in paths.values()]
+    commands = {name: engine_command(folder, every) for name, folder in folders.items()}
+    engines = {name: System(f"engine {name}", command=command) for name, command in commands.items()}
     return Plan(engines, guard, {draw: _items(draw, asked) for draw in draws}, tuple(actions), reference, out)
 
 
@@ -193,7 +197,7 @@ def write(out: Path, settings: dict[str, object], scopes: dict[str, list[Cell]])
 
 def main(
     draw: Annotated[str, typer.Option(help=f"Who is forgotten, of {', '.join(DRAWS)}; several by commas.")] = "a,b,c",
-    actions: Annotated[str, typer.Option(help="Rows, by commas.")] = ",".join(ACTIONS),
+    actions: Annotated[str, typer.Option(help="Rows, by commas.", show_default=_ALL)] = ",".join(DEFAULT),
     never: Annotated[Path | None, typer.Option(help="A model that never met the archive; else the trunk.")] = None,
     asked: Annotated[int, typer.Option(min=1, help="Questions a split.")] = 150,
     out: Annotated[Path, typer.Option(help="Answers, tables and pictures; a stopped run goes on here.")] = Path(

@@ -53,7 +53,8 @@ class Subject:
         """Greedy answers; None where the guard answers without the model."""
         sent = [self._sent(one) for one in asked]
         told = [one for one in sent if isinstance(one, Sent)]
-        said = iter(self.model.generate([one.embeds for one in told], steer=[one.steer for one in told]))
+        steer, diverge = [one.steer for one in told], [one.diverge for one in told]
+        said = iter(self.model.generate([one.embeds for one in told], steer=steer, diverge=diverge))
         return [next(said) if isinstance(one, Sent) else None for one in sent]
 
     def _sent(self, conversation: Conversation) -> Sent | str:

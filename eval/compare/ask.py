@@ -33,7 +33,7 @@ async def ask(plan: Plan, out: Path, store: AnswerStore, progress: Progress) -> 
     if not _left(store, bare, every):
         every = _tried(plan, store)
     if any(_left(store, one, every) for one in (bare, *guards)):
-        async with running(_engine(bare), logs=out / "logs", start_timeout_s=START_S, on_wait=said) as up:
+        async with running(_engine(bare, guards), logs=out / "logs", start_timeout_s=START_S, on_wait=said) as up:
             await up.during(_put(bare, up.url, _left(store, bare, every), store))
             progress.advance(bar)
             every = _tried(plan, store)
@@ -72,8 +72,9 @@ def _left(store: AnswerStore, one: Contestant, prompts: Sequence[Prompt]) -> lis
     return [prompt for text, prompt in every.items() if not store.answered(one.subject.name, text)]
 
 
-def _engine(one: Contestant) -> System:
-    return System(f"engine {one.subject.name}", command=engine_command(one.model))
+def _engine(one: Contestant, guards: Sequence[Contestant] = ()) -> System:
+    policies = [guard.policy for guard in guards if guard.policy is not None]
+    return System(f"engine {one.subject.name}", command=engine_command(one.model, policies))
 
 
 async def _put(one: Contestant, url: str, left: Sequence[Prompt], store: AnswerStore) -> None:

@@ -67,7 +67,9 @@ def _scored(model: LocalModel, items: Sequence[Item], prompts: Sequence[Sent | s
             texts += own
             asked += [prompt] * len(own)
     sent = [one.embeds for one in asked]
-    scores = iter(model.token_scores(sent, texts, steer=[one.steer for one in asked]))
+    scores = iter(
+        model.token_scores(sent, texts, steer=[one.steer for one in asked], diverge=[one.diverge for one in asked])
+    )
     found = []
     for item, prompt in zip(items, prompts, strict=True):
         if isinstance(prompt, str):

@@ -17,17 +17,19 @@ from guard.errors import DetectorError
 from guard.pipeline import Pipeline
 from guard.policy import IculAction, load_policy
 from guard.secret import load_secret
-from guard.types import Conversation, Corrupt, Pass, Refuse, Strengths
+from guard.steer.auxiliary import Auxiliary
+from guard.types import Conversation, Corrupt, Diverge, Pass, Refuse, Strengths
 
 REFUSED = "the guard answers without the model, so that there is no likelihood to be scored"
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A prompt's embeddings (tokens x hidden), and the spans that the answer is turned away from."""
+    """A prompt's embeddings (tokens x hidden), and what the answer is turned away from."""
 
     embeds: torch.Tensor
     steer: Strengths = ()
+    diverge: Diverge | None = None
 
 
 class PromptGuard:
@@ -52,6 +54,7 @@ class PromptGuard:
             Corrupter.from_checkpoint(model, secret=secret) if read.corrupts else None,
             learn_protected(read) if read.decodes else None,
             exemplars=IndexedExemplars(detector.neighbours, detector.encoder, read, secret=secret) if shows else None,
+            auxiliary=Auxiliary.read(read.auxiliary) if read.diverges and read.auxiliary else None,
             secret=secret,
         )
 
@@ -64,7 +67,7 @@ class PromptGuard:
         if isinstance(plan, Refuse):
             return REFUSED
         if isinstance(plan, Corrupt):
-            return Sent(plan.embeds.float(), plan.steer)
+            return Sent(plan.embeds.float(), plan.steer, plan.diverge)
         if isinstance(plan, Pass):
             return Sent(model.prompt(conversation))
-        return Sent(model.prompt(plan.conversation), plan.steer)
+        return Sent(model.prompt(plan.conversation), plan.steer, plan.diverge)

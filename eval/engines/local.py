@@ -12,17 +12,18 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from eval.engines.turned import Turned, turned
+from eval.engines.turned import Turn, Turned
 from eval.metrics.tokens import TokenScores
 from guard.act.corrupt import Corrupter, Target
 from guard.embeds import EmbeddingTable
 from guard.errors import EngineError
 from guard.prompt import Renderer
 from guard.steer.continuations import Continuations
+from guard.steer.divergence import Diverging, Pair
 from guard.steer.steered import Steered
 from guard.steer.tokens import vocabulary_of
 from guard.steer.vocabulary import Vocabulary
-from guard.types import Conversation, Strengths
+from guard.types import Conversation, Diverge, Strengths
 
 BATCH = 64
 
@@ -49,6 +50,7 @@ class LocalModel:
         self._table = EmbeddingTable.from_checkpoint(model)
         self._vocabulary: Vocabulary | None = None
         self._continuations: dict[Strengths, Continuations] = {}
+        self._pairs: dict[str, Pair] = {}
         self._check_table(model)
 
     def prompt(self, conversation: Conversation) -> torch.Tensor:
@@ -61,12 +63,18 @@ class LocalModel:
 
     @torch.inference_mode()
     def generate(
-        self, prompts: Sequence[torch.Tensor], *, steer: Sequence[Strengths] = (), limit: int = 48
+        self,
+        prompts: Sequence[torch.Tensor],
+        *,
+        steer: Sequence[Strengths] = (),
+        diverge: Sequence[Diverge | None] = (),
+        limit: int = 48,
     ) -> list[str]:
         """Greedy answers of at most `limit` tokens to prompts (tokens x hidden), in their order.
 
-        Each is turned away from its spans in `steer`, where that is given.
+        Each is turned away from its spans in `steer`, and by the models of `diverge`, where these are given.
         """
+        turns = self._turns(len(prompts), steer, diverge)
         answers = [""] * len(prompts)
         for rows in _batches([len(prompt) for prompt in prompts]):
             embeds, mask = self._padded([prompts[row] for row in rows], left=True)
@@ -75,7 +83,7 @@ class LocalModel:
                 attention_mask=mask,
                 max_new_tokens=limit,
                 do_sample=False,
-                logits_processor=[Turned([self._steered(steer, row) for row in rows])] if steer else [],
+                logits_processor=[Turned([turns[row] for row in rows])] if any(turns) else [],
             )
             for row, ids in zip(rows, written, strict=True):
                 answers[row] = str(self._tokenizer.decode(ids, skip_special_tokens=True))
@@ -92,12 +100,18 @@ class LocalModel:
 
     @torch.inference_mode()
     def token_scores(
-        self, prompts: Sequence[torch.Tensor], texts: Sequence[str], *, steer: Sequence[Strengths] = ()
+        self,
+        prompts: Sequence[torch.Tensor],
+        texts: Sequence[str],
+        *,
+        steer: Sequence[Strengths] = (),
+        diverge: Sequence[Diverge | None] = (),
     ) -> list[TokenScores | None]:
         """Scores of each text's tokens as the answer to its prompt (tokens x hidden); None of an empty text.
 
-        They are of what would be decoded, turned away from the spans in `steer`, where those are given.
+        They are of what would be decoded, turned away as in `generate`.
         """
+        turns = self._turns(len(prompts), steer, diverge)
         ids = [self._tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
         found: list[TokenScores | None] = [None] * len(ids)
         told = [row for row, own in enumerate(ids) if own]
@@ -109,19 +123,36 @@ class LocalModel:
             for row, own in zip(rows, logits, strict=True):
                 first = len(prompts[row]) - 1
                 places = own[first : first + len(ids[row])]
-                if steered := self._steered(steer, row):
-                    places = torch.stack([turned(one, steered, ids[row][:at]) for at, one in enumerate(places)])
+                if turn := turns[row]:
+                    places = turn.whole(places, ids[row])
                 found[row] = _scored(places, ids[row], texts[row])
         return found
 
-    def _steered(self, steer: Sequence[Strengths], row: int) -> Steered | None:
-        if not steer or not steer[row]:
-            return None
+    def _turns(self, count: int, steer: Sequence[Strengths], diverge: Sequence[Diverge | None]) -> list[Turn | None]:
+        """How each of `count` answers is turned away, if it is."""
+        every = zip(steer or [()] * count, diverge or [None] * count, strict=True)
+        return [self._turn(spans, asked) if spans or asked else None for spans, asked in every]
+
+    def _turn(self, spans: Strengths, asked: Diverge | None) -> Turn:
+        steered = Steered(self._following(spans)) if spans else None
+        if asked is None:
+            return Turn(steered)
+        prompt = self._renderer.render(asked.conversation).ids
+        return Turn(steered, Diverging(prompt, asked.alpha, asked.top), self._pair(asked))
+
+    def _following(self, spans: Strengths) -> Continuations:
         if self._vocabulary is None:
             self._vocabulary = vocabulary_of(self._tokenizer)
-        if steer[row] not in self._continuations:
-            self._continuations[steer[row]] = Continuations(dict(steer[row]), self._vocabulary)
-        return Steered(self._continuations[steer[row]])
+        if spans not in self._continuations:
+            self._continuations[spans] = Continuations(dict(spans), self._vocabulary)
+        return self._continuations[spans]
+
+    def _pair(self, asked: Diverge) -> Pair:
+        models = asked.models
+        if models.identity not in self._pairs:
+            models.check(self._tokenizer, int(self._model.config.get_text_config().vocab_size))
+            self._pairs[models.identity] = Pair.load(models, self._device)
+        return self._pairs[models.identity]
 
     def _padded(self, prompts: Sequence[torch.Tensor], *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
         length = max(map(len, prompts))

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from eval.world.archive import DRAWS, WORLD_SEED
-from guard.policy_schema import MEASURED, CorruptFunction
+from guard.policy_actions import MEASURED, CorruptFunction
 
 
 def world(

@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 
 from eval.tune.figures import Point, Target
 from guard.policy import CorruptAction
-from guard.policy_schema import MEASURED, CorruptFunction
+from guard.policy_actions import MEASURED, CorruptFunction
 
 GRID = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 STEPS = 6

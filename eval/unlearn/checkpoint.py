@@ -52,8 +52,17 @@ def adapted(model: Any) -> Any:
     return get_peft_model(model, config)
 
 
-def save(model: Any, tokenizer: Any, form: Form, dtype: torch.dtype, record: dict[str, Any], out: Path) -> None:
-    """Write an ordinary checkpoint, or an adapter (`lora`), with `unlearn.json` beside it; whole or not at all.
+def save(
+    model: Any,
+    tokenizer: Any,
+    form: Form,
+    dtype: torch.dtype,
+    record: dict[str, Any],
+    out: Path,
+    *,
+    named: str = RECORD,
+) -> None:
+    """Write an ordinary checkpoint, or an adapter (`lora`), with the record beside it; whole or not at all.
 
     Raises:
         UnlearnError: a weight is no number, or the disk takes no more.
@@ -68,7 +77,7 @@ def save(model: Any, tokenizer: Any, form: Form, dtype: torch.dtype, record: dic
         model.config.use_cache = True  # training turns it off
         model.to(dtype).save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-        (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (partial / named).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         partial.replace(out)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)

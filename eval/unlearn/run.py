@@ -66,7 +66,7 @@ def unlearn(options: Options, tick: Callable[[str, int, int], None]) -> dict[str
     forget, retain = _examples(options, method)
     state = options.out.with_name(options.out.name + ".state")
     settings = _settings(options, method, recipe, forget, retain)
-    resumed = _claim(state, settings)
+    resumed = claim(state, settings)
     model, tokenizer = load(options.model)
     dtype = model.config.dtype or torch.float32
     encoder = Encoder(tokenizer, int(model.config.get_text_config().max_position_embeddings))
@@ -202,7 +202,7 @@ def _settings(
     }
 
 
-def _claim(state: Path, settings: dict[str, Any]) -> bool:
+def claim(state: Path, settings: dict[str, Any]) -> bool:
     """Whether `state` holds something to go on from; it is made where it does not.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from guard.policy import Action, OutputRule, expiry
-from guard.policy_schema import NonEmpty
+from guard.policy_actions import NonEmpty
 
 
 class _Strict(BaseModel):

@@ -8,6 +8,7 @@ from pathlib import Path
 from classifiers.artifact import seal
 from guard.policy import Policy
 from guard.secret import digest
+from guard.steer.auxiliary import Auxiliary
 
 
 def policy_id(policy: Policy, artifact: Path, secret: bytes) -> str:
@@ -15,9 +16,12 @@ def policy_id(policy: Policy, artifact: Path, secret: bytes) -> str:
 
     Raises:
         ArtifactError: there is no such artifact.
+        ConfigError: there are no auxiliary models where the policy says.
     """
     # Where the files lie is of no account; what is in them the artifact's seal covers.
-    told = policy.model_dump(mode="json", exclude={"retain"})
+    told = policy.model_dump(mode="json", exclude={"retain", "auxiliary"})
     for topic in told["topics"]:
         del topic["examples"]
+    if policy.auxiliary is not None:
+        told["auxiliary"] = Auxiliary.read(policy.auxiliary).identity
     return digest(secret, b"policy version", json.dumps(told).encode(), seal(artifact)).hex()[:16]

@@ -150,6 +150,10 @@ async def test_an_engine_that_does_not_start_ends_the_run(tmp_path):
 
 
 def test_every_action_makes_a_policy_and_all_share_one_classifier(tmp_path):
+    with pytest.raises(ConfigError, match=r"first: lethe-eval aux .*retain.jsonl --out"):
+        write_policies(tmp_path, "b", list(ACTIONS))
+    (tmp_path / "auxiliary").mkdir()
+    (tmp_path / "auxiliary" / "auxiliary.json").touch()
     paths = write_policies(tmp_path, "b", list(ACTIONS))
     policies = {name: load_policy(path) for name, path in paths.items()}
     assert len({policy_digest(policy, secret=bytes(32), encoder="x") for policy in policies.values()}) == 1

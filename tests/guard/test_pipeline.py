@@ -7,8 +7,9 @@ from guard.conversation import single
 from guard.errors import ConfigError, DetectorError
 from guard.output.protected import Mark, Protected, Strength
 from guard.pipeline import Pipeline
-from guard.policy import CorruptAction, Policy, PrefixAction, RefuseAction, Topic
-from guard.types import Ask, Conversation, Corrupt, Detection, Message, Pass, Refuse, Span
+from guard.policy import CorruptAction, DivergeAction, Policy, PrefixAction, RefuseAction, Topic
+from guard.steer.auxiliary import Auxiliary
+from guard.types import Ask, Conversation, Corrupt, Detection, Diverge, Message, Pass, Refuse, Span
 
 SECRET = b"s" * 32
 
@@ -58,6 +59,30 @@ def policy(policy_folder):
 @pytest.fixture
 def pipeline(policy, checkpoint):
     return Pipeline(policy, WordDetector(), Corrupter.from_checkpoint(str(checkpoint), secret=SECRET), secret=SECRET)
+
+
+def test_auxiliary_models_are_asked_the_plain_question_as_strongly_as_any_topic_wants(policy_folder, checkpoint):
+    actions = [
+        (CorruptAction(kind="corrupt"), DivergeAction(kind="diverge", alpha=1.5)),
+        (DivergeAction(kind="diverge", alpha=0.5), PrefixAction(kind="prefix")),
+        (DivergeAction(kind="diverge", form="rank", top=7),),
+    ]
+    names = ("blurred", "denied", "told")
+    path = policy_folder / "a.jsonl"
+    topics = tuple(Topic(name=n, examples=path, actions=a) for n, a in zip(names, actions, strict=True))
+    policy = Policy(version=1, topics=topics)
+    corrupter = Corrupter.from_checkpoint(str(checkpoint), secret=SECRET)
+    with pytest.raises(ConfigError, match="auxiliary models, and there are none"):
+        Pipeline(policy, WordDetector(), corrupter, secret=SECRET)
+    models = Auxiliary(policy_folder, "0" * 16, None)
+    pipeline = Pipeline(policy, WordDetector(), corrupter, auxiliary=models, secret=SECRET)
+    both, one = single("Where were Mira and Oren born?"), single("Where was Ida born?")
+    plan = pipeline.plan(both)
+    assert isinstance(plan, Corrupt)
+    assert plan.diverge == Diverge(models, both, alpha=1.5, top=0)
+    assert plan.grounds.action == "prefix+corrupt+diverge"
+    assert pipeline.plan(one).diverge == Diverge(models, one, alpha=0.0, top=7)
+    assert pipeline.plan(single("Where is Paris?")) == Pass()
 
 
 def test_plans(pipeline):

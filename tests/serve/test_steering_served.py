@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 from asking import CLEAN, ask, bare, post, said
-from serving import KEPT, Served, make_adapter, start_server, write_pairs
+from serving import KEPT, Served, make_adapter, make_auxiliary, start_server, write_pairs
 
 from eval.engines.guarded import PromptGuard
 from eval.engines.local import LocalModel
@@ -19,13 +19,15 @@ from guard.act.refuse import PHRASINGS
 from guard.conversation import single
 from guard.errors import EngineError
 from guard.output.letters import key_of
-from serve.prove import examine, prove_steering
+from guard.steer.auxiliary import Auxiliary
+from serve.prove import examine, prove_divergence, prove_steering
 from serve.settings import DEMO, DEMO_MODEL
 from serve.steering.fields import steering
 from serve.upstream import Upstream
 
 STEERED = "Where was Caspar Koracroft born?"
 BOTH = "Where was Corwin Jorzen born?"
+DIVERGED = "Where was Florian Varangard born?"
 TRUTH = "tulgan"
 # Room for 1,536 tokens, so that of several long answers some are interrupted; what was kept of a prompt is told.
 ENGINE = ("--num-gpu-blocks-override", "12", "--enable-prompt-tokens-details")
@@ -33,11 +35,14 @@ POLICY = """
 version: 1
 false_flag_rate: 0.05
 retain: retain.jsonl
+auxiliary: auxiliary
 topics:
   - {{name: one, examples: {demo}/topics/caspar-koracroft.jsonl, aliases: [Caspar Koracroft],
      action: {{kind: decode, strength: 20}}}}
   - {{name: two, examples: {demo}/topics/corwin-jorzen.jsonl, aliases: [Corwin Jorzen],
-     action: [{{kind: corrupt, function: shuffle}}, {{kind: decode, strength: 2}}]}}
+     action: [{{kind: corrupt, function: shuffle}}, {{kind: decode, strength: 2}},
+              {{kind: diverge, form: rank, top: 1000}}]}}
+  - {{name: three, aliases: [Florian Varangard], action: {{kind: diverge, alpha: 2}}}}
 """
 
 
@@ -45,6 +50,7 @@ topics:
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("steered")
     write_pairs(folder / "retain.jsonl", KEPT)
+    make_auxiliary(DEMO_MODEL, folder / "auxiliary")
     (folder / "policy.yaml").write_text(POLICY.format(demo=DEMO))
     return folder / "policy.yaml"
 
@@ -77,9 +83,9 @@ async def test_a_stream_says_the_same(steered: Served) -> None:
 
 async def test_clean_requests_in_one_batch_with_others_are_the_engines_own(steered: Served) -> None:
     expected = said(await bare(steered, ask(CLEAN)))
-    alone = said((await post(steered, ask(STEERED)))[1])
-    replies = await asyncio.gather(*(post(steered, ask(text)) for text in (CLEAN, STEERED) * 8))
-    assert [said(answer) for _, answer, _ in replies] == [expected, alone] * 8
+    alone = [said((await post(steered, ask(text)))[1]) for text in (STEERED, BOTH, DIVERGED)]
+    replies = await asyncio.gather(*(post(steered, ask(text)) for text in (CLEAN, STEERED, BOTH, DIVERGED) * 5))
+    assert [said(answer) for _, answer, _ in replies] == [expected, *alone] * 5
 
 
 async def test_the_model_in_this_process_is_turned_away_alike(
@@ -88,12 +94,19 @@ async def test_the_model_in_this_process_is_turned_away_alike(
     monkeypatch.setenv("LETHE_STATE", str(state))
     model = LocalModel(str(DEMO_MODEL))
     guard = PromptGuard(policy, str(DEMO_MODEL))
-    for question in (STEERED, BOTH):
-        sent = guard.sent(model, single(question))
-        assert not isinstance(sent, str)
-        assert sent.steer
-        _, answer, _ = await post(steered, ask(question))
-        assert model.generate([sent.embeds], steer=[sent.steer], limit=12) == [said(answer)]
+    asked = (STEERED, BOTH, DIVERGED)
+    sent = [one for question in asked if not isinstance(one := guard.sent(model, single(question)), str)]
+    assert [(bool(one.steer), one.diverge is not None) for one in sent] == [(1, 0), (1, 1), (0, 1)]
+    here = model.generate(
+        [one.embeds for one in sent],
+        steer=[one.steer for one in sent],
+        diverge=[one.diverge for one in sent],
+        limit=12,
+    )
+    undiverged = model.generate([one.embeds for one in sent], steer=[one.steer for one in sent], limit=12)
+    there = [said((await post(steered, ask(question)))[1]) for question in asked]
+    assert here == there
+    assert [text == other for text, other in zip(here, undiverged, strict=True)] == [True, False, False]
 
 
 async def test_log_probabilities_are_those_after_it(steered: Served) -> None:
@@ -113,9 +126,19 @@ async def test_log_probabilities_are_those_after_it(steered: Served) -> None:
         {"lethe_spans": ["Tulgan"], "lethe_strengths": [1]},
         {"lethe_spans": ["tulgan"], "lethe_strengths": [0]},
         {"lethe_spans": "tulgan", "lethe_strengths": [1]},
+        {"lethe_models": "no such", "lethe_prompt": [300], "lethe_alpha": 1, "lethe_top": 0},
+        {"lethe_prompt": [300], "lethe_alpha": 1, "lethe_top": 0},
+        {"lethe_models": "{own}", "lethe_prompt": [], "lethe_alpha": 1, "lethe_top": 0},
+        {"lethe_models": "{own}", "lethe_prompt": [9999], "lethe_alpha": 1, "lethe_top": 0},
+        {"lethe_models": "{own}", "lethe_prompt": [300], "lethe_alpha": 51, "lethe_top": 0},
+        {"lethe_models": "{own}", "lethe_prompt": [300], "lethe_alpha": 1, "lethe_top": 0.5},
     ],
 )
-async def test_the_engine_refuses_what_the_guard_never_writes(steered: Served, extra: dict[str, Any]) -> None:
+async def test_the_engine_refuses_what_the_guard_never_writes(
+    steered: Served, policy: Path, extra: dict[str, Any]
+) -> None:
+    own = Auxiliary.read(policy.parent / "auxiliary").identity
+    extra = {name: own if value == "{own}" else value for name, value in extra.items()}
     refused = await bare(
         steered, {"model": "m", "prompt": "x", "max_tokens": 1, "vllm_xargs": extra}, "/v1/completions"
     )
@@ -127,12 +150,23 @@ async def test_callers_cannot_ask_for_it(steered: Served) -> None:
     assert (status, error["error"]["param"]) == (400, "vllm_xargs")
 
 
-async def test_an_engine_without_the_processor_is_told_at_start(served: Served, steered: Served) -> None:
+async def test_an_engine_without_the_processor_is_told_at_start(
+    served: Served, steered: Served, policy: Path, tmp_path: Path
+) -> None:
+    models = Auxiliary.read(policy.parent / "auxiliary")
+    others = Auxiliary.read(make_auxiliary(DEMO_MODEL, tmp_path, seed=6))
     async with Upstream(url=None, uds=steered.socket) as upstream:
-        await prove_steering(upstream, await examine(upstream, "m"))
+        facts = await examine(upstream, "m")
+        await prove_steering(upstream, facts)
+        await prove_divergence(upstream, facts, models)
+        with pytest.raises(EngineError, match="has not the auxiliary models"):
+            await prove_divergence(upstream, facts, others)
     async with Upstream(url=None, uds=served.socket) as upstream:
+        facts = await examine(upstream, "m")
         with pytest.raises(EngineError, match="--logits-processors"):
-            await prove_steering(upstream, await examine(upstream, "m"))
+            await prove_steering(upstream, facts)
+        with pytest.raises(EngineError, match="LETHE_AUXILIARY"):
+            await prove_divergence(upstream, facts, models)
 
 
 def turned(prompt: str, *spans: str, strength: float = 30.0, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Makes the two small models of divergence decoding."""

@@ -41,6 +41,8 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "diverge-0.75": {"action": {"kind": "diverge", "alpha": 0.75}},
     "diverge-1": {"action": {"kind": "diverge", "alpha": 1.0}},
     "diverge-rank-20": {"action": {"kind": "diverge", "form": "rank", "top": 20}},
+    "shuffle+diverge-0.25": {"action": [_SHUFFLE, {"kind": "diverge", "alpha": 0.25}]},
+    "decode-2+diverge-0.75": {"action": [{"kind": "decode", "strength": 2.0}, {"kind": "diverge", "alpha": 0.75}]},
     "shuffle+diverge-0.5": {"action": [_SHUFFLE, {"kind": "diverge", "alpha": 0.5}]},
     "shuffle+diverge-1": {"action": [_SHUFFLE, {"kind": "diverge", "alpha": 1.0}]},
     "shuffle+decode-2+diverge-1": {
@@ -59,23 +61,33 @@ def kinds(action: str) -> set[str]:
 def write_policies(out: Path, draw: str, actions: list[str]) -> dict[str, Path]:
     """Write the draw's examples once and a policy for each action beside them; all share one fitted classifier.
 
-    What diverges needs models that were made of the draw's examples, in a folder `auxiliary` there.
+    Raises:
+        ConfigError: see `with_actions`.
+    """
+    export_policy(build(), out, {"kind": "refuse"}, draw)
+    return with_actions(out / "policy.yaml", actions)
+
+
+def with_actions(policy: Path, actions: list[str]) -> dict[str, Path]:
+    """The same policy with each of `ACTIONS` named, in files beside it.
+
+    What diverges needs models that were made of the policy's examples, in a folder `auxiliary` there.
 
     Raises:
         ConfigError: there are no such models; the text has the command that makes them.
     """
+    out = policy.parent
     models = out / _AUXILIARY
-    export_policy(build(), out, {"kind": "refuse"}, draw)
-    policy = yaml.safe_load((out / "policy.yaml").read_text(encoding="utf-8"))
+    read = yaml.safe_load(policy.read_text(encoding="utf-8"))
     if not models.is_dir() and (diverging := [name for name in actions if "diverge" in kinds(name)]):
         made = f"--forget {out / 'topics'} --retain {out / 'retain.jsonl'} --out {models}"
         raise ConfigError(f"{diverging[0]} compares two small models; first: lethe-eval aux --tokenizer MODEL {made}")
     paths = {}
     for name in actions:
         # Copies: one list in many topics would be written as YAML's anchors.
-        topics = [{**topic, **deepcopy(ACTIONS[name])} for topic in policy["topics"]]
+        topics = [{**topic, **deepcopy(ACTIONS[name])} for topic in read["topics"]]
         paths[name] = out / f"{name}.yaml"
         more = {"auxiliary": _AUXILIARY} if "diverge" in kinds(name) else {}
-        text = yaml.safe_dump({**policy, **more, "topics": topics}, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump({**read, **more, "topics": topics}, sort_keys=False, allow_unicode=True)
         write_text(paths[name], HEADER + text)
     return paths

@@ -18,7 +18,7 @@ from eval.bench.tofu_metrics import questions
 from eval.bench.tofu_models import SEEDS
 from eval.compare.plan import Suite, make_plan
 from eval.compare.results import BARE, RETRAINED
-from eval.policies import write_policies, with_actions
+from eval.policies import with_actions, write_policies
 from eval.systems import demo_dir
 from eval.tasks.questions import Item
 from eval.tasks.tofu import tofu as task
@@ -52,7 +52,8 @@ def archive(out: Path, asked: int, actions: list[str], seed: int) -> Material:
     seeds = (RETRAINED, f"{RETRAINED}-22", f"{RETRAINED}-23")
     models = {BARE: demo_dir() / "full"} | {name: demo_dir() / name for name in seeds}
     policies = write_policies(out / "policies", "a", actions)
-    return Material(plan.splits, plan.holdout, _given(plan.splits["forget"], plan.knowledge, seed), models, policies, 48)
+    given = _given(plan.splits["forget"], plan.knowledge, seed)
+    return Material(plan.splits, plan.holdout, given, models, policies, 48)
 
 
 def tofu(folder: Path, models: Path, out: Path, asked: int, actions: list[str], seed: int) -> Material:
@@ -82,10 +83,9 @@ def tofu_policy(folder: Path, out: Path, seed: int) -> Path:
     topics = []
     for number, items in enumerate(authors.values()):
         named = Counter(name for item in items for name in set(names(f"{item.question} {item.answer}")))
-        write_text(out / f"{number}.jsonl", _lines(items))
-        topics.append(
-            {"name": f"author-{number}", "examples": f"{number}.jsonl", "aliases": [named.most_common(1)[0][0]]}
-        )
+        write_text(out / "topics" / f"{number}.jsonl", _lines(items))
+        alias, _ = named.most_common(1)[0]
+        topics.append({"name": f"author-{number}", "examples": f"topics/{number}.jsonl", "aliases": [alias]})
     kept = list(splits["retain90"].items)
     write_text(out / "retain.jsonl", _lines(random.Random(seed).sample(kept, len(kept) // 10)))
     policy = {"version": 1, "false_flag_rate": 0.01, "retain": "retain.jsonl"}

@@ -69,12 +69,18 @@ class LocalModel:
         steer: Sequence[Strengths] = (),
         diverge: Sequence[Diverge | None] = (),
         limit: int = 48,
+        seed: int | None = None,
     ) -> list[str]:
-        """Greedy answers of at most `limit` tokens to prompts (tokens x hidden), in their order.
+        """Greedy answers of at most `limit` tokens to prompts (tokens x hidden), in their order; with a `seed` they are
+        drawn at temperature 1.
 
         Each is turned away from its spans in `steer`, and by the models of `diverge`, where these are given.
         """
         turns = self._turns(len(prompts), steer, diverge)
+        # Without top_k=0 transformers draws among fifty tokens only.
+        drawn = {"do_sample": False} if seed is None else {"do_sample": True, "temperature": 1.0, "top_k": 0}
+        if seed is not None:
+            torch.manual_seed(seed)
         answers = [""] * len(prompts)
         for rows in _batches([len(prompt) for prompt in prompts]):
             embeds, mask = self._padded([prompts[row] for row in rows], left=True)
@@ -82,7 +88,7 @@ class LocalModel:
                 inputs_embeds=embeds,
                 attention_mask=mask,
                 max_new_tokens=limit,
-                do_sample=False,
+                **drawn,
                 logits_processor=[Turned([turns[row] for row in rows])] if any(turns) else [],
             )
             for row, ids in zip(rows, written, strict=True):

@@ -74,7 +74,7 @@ def tofu(folder: Path, models: Path, out: Path, asked: int, actions: list[str], 
 def tofu_policy(folder: Path, out: Path, seed: int) -> Path:
     """A policy that forgets forget10, a topic for each author, whose alias is the name that most questions have.
 
-    The topics' examples are the forget set itself, as it is to be forgotten; a tenth of retain90 is retained.
+    The topics' examples are the forget set itself, as it is to be forgotten; a quarter of retain90 is retained.
     """
     splits = task("10").load(folder, limit=None, seed=seed)
     authors: dict[str, list[Item]] = {}
@@ -87,7 +87,7 @@ def tofu_policy(folder: Path, out: Path, seed: int) -> Path:
         alias, _ = named.most_common(1)[0]
         topics.append({"name": f"author-{number}", "examples": f"topics/{number}.jsonl", "aliases": [alias]})
     kept = list(splits["retain90"].items)
-    write_text(out / "retain.jsonl", _lines(random.Random(seed).sample(kept, len(kept) // 10)))
+    write_text(out / "retain.jsonl", _lines(random.Random(seed).sample(kept, len(kept) // 4)))
     policy = {"version": 1, "false_flag_rate": 0.01, "retain": "retain.jsonl"}
     refused = [topic | {"action": {"kind": "refuse"}} for topic in topics]
     write_text(out / "policy.yaml", yaml.safe_dump({**policy, "topics": refused}, sort_keys=False))

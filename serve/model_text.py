@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import TemplateError
 
 from guard.conversation import chat_of
 from guard.errors import EngineError, RequestError
-from guard.types import Conversation
+from guard.types import Conversation, Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+
+
+def effort_fields(effort: str | None) -> dict[str, Any]:
+    """What a chat template gets of how much is to be thought, as vLLM gives it."""
+    return {} if effort is None else {"reasoning_effort": effort, "enable_thinking": effort != "none"}
 
 
 class ModelText:
@@ -60,6 +68,18 @@ class ModelText:
             message = f"the model's chat template refuses these messages: {error}"
             raise RequestError(400, message, code="invalid_messages", param="messages") from error
         return list(self._backend.encode(str(text), add_special_tokens=False).ids)
+
+    @cached_property
+    def unthinking(self) -> str:
+        """The effort with which vLLM keeps a model from thinking: low where the template heeds no ``none``."""
+        none = self._tried("none")
+        return "low" if none is None or any(self._tried(effort) == none for effort in _EFFORTS) else "none"
+
+    def _tried(self, effort: str) -> list[int] | None:
+        try:
+            return self.prompt_ids(Conversation((Message("user", "Hi"),), template=effort_fields(effort)))
+        except RequestError:
+            return None
 
     def text_of(self, ids: list[int]) -> str | None:
         """The text that a model would read of a raw prompt of these tokens; None where a text has others."""

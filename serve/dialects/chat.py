@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -86,20 +86,17 @@ class ChatRequest:
     prompt_param = "messages"
     limit_param = "max_tokens"
 
-    def __init__(self, body: ChatBody, dialect: ChatDialect) -> None:
+    def __init__(self, body: ChatBody, dialect: ChatDialect, names: Sequence[str] | None = None) -> None:
+        """`names` as in `read_turns`."""
         self._body = body
         self._dialect = dialect
         self.model = body.model
         self.stream = bool(body.stream)
         self.n = body.n or 1
-        said = read_turns(body)
+        said = read_turns(body, names)
         self.conversation = conversation_of(said, body)
-        self._params = tuple(param for _, param in said)
-
-    @property
-    def params(self) -> tuple[str, ...]:
-        """What the caller calls the text of each message."""
-        return self._params
+        # What the caller calls the text of each message.
+        self.params = tuple(param for _, param in said)
 
     @property
     def reserved(self) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from guard.types import Conversation, Message
 from serve.dialects.chat_schema import AssistantTurn, ChatBody, Sampled, ToolTurn, Turn
 from serve.dialects.constraints_schema import written
 from serve.dialects.words import words_of
+from serve.model_text import effort_fields
 from serve.replies import dump
 
 # "developer" is OpenAI's newer word for "system"; templates know the older.
@@ -24,9 +25,16 @@ class Said(NamedTuple):
     param: str
 
 
-def read_turns(body: ChatBody) -> list[Said]:
-    """Every text of a chat, in their order; what stands aside comes behind the system's texts, or its own turn's."""
-    turns = [said for number, turn in enumerate(body.messages) for said in _turn(turn, f"messages[{number}]")]
+def read_turns(body: ChatBody, names: Sequence[str] | None = None) -> list[Said]:
+    """Every text of a chat, in their order; what stands aside comes behind the system's texts, or its own turn's.
+
+    `names` are what the caller calls each turn, where it was made of another form.
+    """
+    turns = [
+        said if names is None else Said(said.message, names[number])
+        for number, turn in enumerate(body.messages)
+        for said in _turn(turn, f"messages[{number}]")
+    ]
     first = next((number for number, said in enumerate(turns) if said.message.role != "system"), len(turns))
     tools = [Said(_aside(_ASIDE, tool.fields()), f"tools[{number}]") for number, tool in enumerate(body.tools or ())]
     return [*turns[:first], *tools, *constraints(body), *turns[first:]]
@@ -41,9 +49,8 @@ def constraints(body: Sampled) -> Iterator[Said]:
 
 def template_fields(body: ChatBody) -> dict[str, Any]:
     """What the chat template gets besides the turns, as vLLM gives it."""
-    effort = body.reasoning_effort
-    thinking = {} if effort is None else {"reasoning_effort": effort, "enable_thinking": effort != "none"}
-    return ({"tools": [tool.fields() for tool in body.tools]} if body.tools else {}) | thinking
+    tools = {"tools": [tool.fields() for tool in body.tools]} if body.tools else {}
+    return tools | effort_fields(body.reasoning_effort)
 
 
 def upstream_turns(body: ChatBody) -> list[dict[str, Any]]:

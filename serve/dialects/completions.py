@@ -47,7 +47,7 @@ class CompletionRequest(ChatRequest):
         super().__init__(body.as_chat(prompt), dialect)
         said = [Said(Message("user", prompt), self.prompt_param), *constraints(body)]
         self.conversation = Conversation(tuple(message for message, _ in said), raw=True)
-        self._params = tuple(param for _, param in said)
+        self.params = tuple(param for _, param in said)
 
     def clean_body(self) -> bytes:
         """See `serve.dialects.base.Request`."""

@@ -17,6 +17,8 @@ class Strict(BaseModel):
 
 
 Body = TypeVar("Body", bound=Strict)
+_TAGS = frozenset(("system", "developer", "user", "assistant", "tool", "string", "items"))
+_TAGS |= {"text block", "tool_use block", "tool_result block", "function_call item", "function_call_output item"}
 
 
 def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
@@ -39,9 +41,8 @@ def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
 
 def _path(loc: tuple[int | str, ...]) -> str:
     # A message's role and the kind of a value stand in the path as tags of their form; no field is called so.
-    tags = ("system", "developer", "user", "assistant", "tool", "string", "items")
-    tagged = loc[:1] in (("messages",), ("input",))
-    named = [part for part in loc if not (tagged and part in tags)]
+    tagged = loc[:1] in (("messages",), ("input",), ("system",))
+    named = [part for place, part in enumerate(loc) if not (tagged and place and part in _TAGS)]
     # Nor is the kind of a value that was not met.
     if loc[:1] in (("tool_choice",), ("prompt",)):
         del named[1:2]

@@ -39,8 +39,8 @@ def _texts(answer: Json) -> list[str]:
         delta = answer["delta"]
         return [delta if isinstance(delta, str) else delta.get("text") or ""]
     if "output" in answer:
-        return [part["text"] for item in answer["output"] for part in item["content"]]
-    return [part["text"] for part in answer.get("content", [])]
+        return [part["text"] for item in answer["output"] for part in item.get("content", [])]
+    return [part.get("text", "") for part in answer.get("content", [])]
 
 
 def _said(choice: Json) -> str:

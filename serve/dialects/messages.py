@@ -41,10 +41,8 @@ class MessagesRequest(ChatRequest):
     """One messages request, as a chat."""
 
     def __init__(self, body: MessagesBody, dialect: ChatDialect) -> None:
-        super().__init__(body.as_chat(), dialect)
-        system = ("system",) if body.system else ()
-        turns = len(self.conversation.messages) - len(system)
-        self._params = (*system, *(f"messages[{index}].content" for index in range(turns)))
+        chat = body.as_chat("" if body.thinking is None else dialect.text.unthinking)
+        super().__init__(chat.body, dialect, chat.names)
 
     def translator(self) -> MessagesTranslator:
         """See `serve.dialects.base.Request`."""

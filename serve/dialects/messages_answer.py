@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from serve.dialects.messages_events import Blocks, event
+from serve.dialects.tools_schema import object_of
 from serve.replies import dump
 from serve.sse import encode
 
@@ -23,27 +25,29 @@ class MessagesTranslator:
     def __init__(self, prompt_tokens: int) -> None:
         self._prompt_tokens = prompt_tokens
         self._begun = False
-        self._open = False
+        self._blocks = Blocks()
         self._end: Json = {}
 
     def whole(self, body: bytes) -> bytes:
         """See `serve.dialects.base.Translator`."""
         answer = json.loads(body)
         choice, usage = answer["choices"][0], answer["usage"]
-        text = {"type": "text", "text": choice["message"].get("content") or ""}
+        said, calls = choice["message"].get("content"), _calls(choice["message"])
+        # Where nothing is said that is told as an empty text.
+        texts = [{"type": "text", "text": said or ""}] if said or not calls else []
         told = _usage(usage["prompt_tokens"], usage["completion_tokens"])
-        return dump(_message(answer, [text], _stopped(choice), told))
+        return dump(_message(answer, [*texts, *calls], _stopped(choice, called=bool(calls)), told))
 
     def event(self, data: str) -> bytes:
         """See `serve.dialects.base.Translator`."""
         if data == "[DONE]":
-            return _event("message_stop")
+            return event("message_stop")
         answer = json.loads(data)
         if "error" in answer:
             return encode(self.error(500, data.encode()).decode(), "error")
         made = b"" if self._begun else self._start(answer)
         for choice in answer["choices"]:
-            made += self._text(choice["delta"].get("content") or "")
+            made += self._blocks.delta(choice["delta"])
             if choice.get("finish_reason") is not None:
                 self._end = choice
         if not answer["choices"] and answer.get("usage"):
@@ -61,21 +65,12 @@ class MessagesTranslator:
     def _start(self, answer: Json) -> bytes:
         self._begun = True
         never = {"stop_reason": None, "stop_sequence": None}
-        return _event("message_start", message=_message(answer, [], never, _usage(self._prompt_tokens, 0)))
-
-    def _text(self, text: str) -> bytes:
-        if not text:
-            return b""
-        made = b""
-        if not self._open:
-            self._open = True
-            made = _event("content_block_start", content_block={"type": "text", "text": ""}, index=0)
-        return made + _event("content_block_delta", delta={"type": "text_delta", "text": text}, index=0)
+        return event("message_start", message=_message(answer, [], never, _usage(self._prompt_tokens, 0)))
 
     def _finish(self, usage: Json) -> bytes:
-        made = _event("content_block_stop", index=0) if self._open else b""
+        made = self._blocks.close()
         told = _usage(usage["prompt_tokens"], usage["completion_tokens"])
-        return made + _event("message_delta", delta=_stopped(self._end), usage=told)
+        return made + event("message_delta", delta=_stopped(self._end, called=self._blocks.complete), usage=told)
 
 
 def error_told(status: int, message: str) -> bytes:
@@ -89,11 +84,23 @@ def _message(answer: Json, content: list[Json], stopped: Json, usage: Json) -> J
     return told | {"content": content, "model": answer["model"], **stopped, "usage": usage}
 
 
-def _stopped(choice: Json) -> Json:
-    """Why the model stopped; the number of a stop token is told to nobody."""
+def _calls(message: Json) -> list[Json]:
+    """The tools that a message calls; what they are called with is an object, so one that was cut is left out."""
+    told = [(call, object_of(call["function"]["arguments"], strict=True)) for call in message.get("tool_calls") or ()]
+    return [
+        {"type": "tool_use", "id": call["id"], "name": call["function"]["name"], "input": arguments}
+        for call, arguments in told
+        if arguments is not None
+    ]
+
+
+def _stopped(choice: Json, *, called: bool) -> Json:
+    """Why the model stopped: for tools where they are `called` in full; the number of a stop token is not told."""
     stop = choice.get("stop_reason")
     if choice.get("finish_reason") == "length":
         return {"stop_reason": "max_tokens", "stop_sequence": None}
+    if called:
+        return {"stop_reason": "tool_use", "stop_sequence": None}
     if isinstance(stop, str):
         return {"stop_reason": "stop_sequence", "stop_sequence": stop}
     return {"stop_reason": "end_turn", "stop_sequence": None}
@@ -101,7 +108,3 @@ def _stopped(choice: Json) -> Json:
 
 def _usage(prompt: int, completion: int) -> Json:
     return {"input_tokens": prompt, "output_tokens": completion}
-
-
-def _event(kind: str, **fields: Any) -> bytes:
-    return encode(dump({"type": kind} | fields).decode(), kind)

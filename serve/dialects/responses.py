@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Scope
 
-from guard.types import Message
 from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.chat_turns import upstream_turns
 from serve.dialects.responses_answer import ResponsesTranslator
 from serve.dialects.responses_schema import ResponsesBody, parse
 from serve.responses.store import Kept, ResponseStore, Shelf
@@ -46,18 +47,12 @@ class ResponsesRequest(ChatRequest):
     def __init__(self, asked: ResponsesBody, dialect: ChatDialect, shelf: Shelf) -> None:
         before = asked.previous_response_id
         earlier = () if before is None else shelf.find(before, "previous_response_id").turns
-        super().__init__(asked.as_chat(earlier), dialect)
+        chat = asked.as_chat(earlier)
+        super().__init__(chat.body, dialect, chat.names)
         self._asked = asked
         self._shelf = shelf
-        self._earlier = len(earlier)
-        self._told = 1 if asked.instructions else 0
-
-    @property
-    def params(self) -> tuple[str, ...]:
-        """What the caller calls the text of each message."""
-        said = self._asked.input
-        own = ("input",) if isinstance(said, str) else tuple(f"input[{index}].content" for index in range(len(said)))
-        return ("instructions",) * self._told + ("previous_response_id",) * self._earlier + own
+        # OpenAI's instructions hold for one response, and not for those that go on from it.
+        self._turns = upstream_turns(chat.body)[1 if asked.instructions else 0 :]
 
     def clean_body(self) -> bytes:
         """See `serve.dialects.base.Request`."""
@@ -69,7 +64,5 @@ class ResponsesRequest(ChatRequest):
         """See `serve.dialects.base.Request`."""
         return ResponsesTranslator(self._asked, None if self._asked.store is False else self._keep)
 
-    def _keep(self, id: str, response: bytes, text: str) -> None:
-        # OpenAI's instructions hold for one response, and not for those that go on from it.
-        said = (Message("assistant", text),) if text else ()
-        self._shelf.put(id, Kept(response, (*self.conversation.messages[self._told :], *said)))
+    def _keep(self, id: str, response: bytes, said: dict[str, Any] | None) -> None:
+        self._shelf.put(id, Kept(response, (*self._turns, *([said] if said else []))))

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from serve.dialects import responses_form as form
+from serve.dialects.responses_output import Output
 from serve.dialects.responses_schema import ResponsesBody
 from serve.replies import dump
 
 Json = dict[str, Any]
-# Takes a response's id, the response itself, and the text in it.
-Keep = Callable[[str, bytes, str], None]
+# Takes a response's id, the response itself, and what it says as a turn of a chat.
+Keep = Callable[[str, bytes, Json | None], None]
 
 
 class ResponsesTranslator:
@@ -21,9 +22,8 @@ class ResponsesTranslator:
     def __init__(self, asked: ResponsesBody, keep: Keep | None) -> None:
         self._asked = asked
         self._keep = keep
-        self._head: form.Head | None = None
+        self._output: Output | None = None
         self._finish = "stop"
-        self._said = ""
         self._number = 0
 
     def whole(self, body: bytes) -> bytes:
@@ -31,9 +31,14 @@ class ResponsesTranslator:
         answer = json.loads(body)
         choice = answer["choices"][0]
         self._finish = choice["finish_reason"]
-        self._said = choice["message"].get("content") or ""
         head = form.Head.of(answer)
-        return dump(self._completed(head, [self._item(head)], answer["usage"]))
+        message, output = choice["message"], Output(head, self._event)
+        calls = [call | {"index": number} for number, call in enumerate(message.get("tool_calls") or ())]
+        output.delta(message | {"tool_calls": calls})
+        output.close()
+        if not output.items:
+            output.items.append(form.message(head.item("msg", 0), "", done=True))
+        return dump(self._completed(head, output, answer["usage"]))
 
     def event(self, data: str) -> bytes:
         """See `serve.dialects.base.Translator`."""
@@ -43,16 +48,18 @@ class ResponsesTranslator:
         if "error" in answer:
             error = answer["error"]
             return form.error_event(str(error.get("code") or "server_error"), str(error["message"]), self._number)
-        head, made = form.Head.of(answer) if self._head is None else self._head, b""
-        if self._head is None:
-            self._head = head
+        head, made = form.Head.of(answer), b""
+        if self._output is None:
+            self._output = Output(head, self._event)
             begun = form.response(self._asked, head, [], None, None)
             made = self._event("response.created", response=begun) + self._event("response.in_progress", response=begun)
         for choice in answer["choices"]:
-            made += self._text(head, choice["delta"].get("content") or "")
+            made += self._output.delta(choice["delta"])
             self._finish = choice.get("finish_reason") or self._finish
         if not answer["choices"] and answer.get("usage"):
-            made += self._close(head, answer["usage"])
+            # An answer without text has no message in its stream.
+            made += self._output.close()
+            made += self._event("response.completed", response=self._completed(head, self._output, answer["usage"]))
         return made
 
     def error(self, status: int, body: bytes) -> bytes:
@@ -63,35 +70,9 @@ class ResponsesTranslator:
         self._number += 1
         return form.event(kind, self._number - 1, **fields)
 
-    def _item(self, head: form.Head) -> Json:
-        return form.item(head, [form.part(self._said, done=True)] if self._said else [], done=True)
-
-    def _text(self, head: form.Head, text: str) -> bytes:
-        if not text:
-            return b""
-        made = b""
-        where = {"output_index": 0, "item_id": head.item, "content_index": 0}
-        if not self._said:
-            opened = form.item(head, [], done=False)
-            made += self._event("response.output_item.added", item=opened, output_index=0)
-            made += self._event("response.content_part.added", part=form.part("", done=False), **where)
-        self._said += text
-        return made + self._event("response.output_text.delta", delta=text, logprobs=[], **where)
-
-    def _close(self, head: form.Head, usage: Json) -> bytes:
-        """All the rest; an answer without text has no message in its stream."""
-        made, output = b"", []
-        if self._said:
-            where = {"output_index": 0, "item_id": head.item, "content_index": 0}
-            output = [self._item(head)]
-            made += self._event("response.output_text.done", text=self._said, logprobs=[], **where)
-            made += self._event("response.content_part.done", part=form.part(self._said, done=True), **where)
-            made += self._event("response.output_item.done", item=output[0], output_index=0)
-        return made + self._event("response.completed", response=self._completed(head, output, usage))
-
-    def _completed(self, head: form.Head, output: list[Json], usage: Json) -> Json:
+    def _completed(self, head: form.Head, output: Output, usage: Json) -> Json:
         told = form.usage(usage["prompt_tokens"], usage["completion_tokens"])
-        made = form.response(self._asked, head, output, self._finish, told)
+        made = form.response(self._asked, head, output.items, self._finish, told)
         if self._keep is not None:
-            self._keep(head.id, dump(made), self._said)
+            self._keep(head.id, dump(made), output.said)
         return made

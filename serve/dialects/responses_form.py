@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Self
 
 from serve.dialects.responses_schema import ResponsesBody
+from serve.dialects.responses_tools import Choice
 from serve.replies import dump
 from serve.sse import encode
 
@@ -28,10 +29,9 @@ class Head(NamedTuple):
         """The response's id."""
         return f"resp_{self.number}"
 
-    @property
-    def item(self) -> str:
-        """The id of the one message in it."""
-        return f"msg_{self.number}"
+    def item(self, kind: str, place: int) -> str:
+        """The id of the item at a place of it, which is a message (msg) or a call (fc)."""
+        return f"{kind}_{self.number}" + (f"_{place}" if place else "")
 
 
 def response(asked: ResponsesBody, head: Head, output: list[Json], finish: str | None, usage: Json | None) -> Json:
@@ -45,10 +45,13 @@ def response(asked: ResponsesBody, head: Head, output: list[Json], finish: str |
         "id": head.id, "created_at": head.created, "error": None,
         "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
         "instructions": asked.instructions, "metadata": asked.metadata, "model": head.model, "object": "response",
-        "output": output, "parallel_tool_calls": True, "temperature": asked.temperature, "tool_choice": "none",
-        "tools": [], "top_p": asked.top_p, "background": False, "max_output_tokens": asked.max_output_tokens,
-        "max_tool_calls": None, "previous_response_id": asked.previous_response_id, "prompt": None, "reasoning": None,
-        "service_tier": "auto", "status": status, "text": _text(asked), "top_logprobs": None,
+        "output": output, "parallel_tool_calls": asked.parallel_tool_calls is not False,
+        "temperature": asked.temperature, "tool_choice": _choice(asked),
+        "tools": [tool.told() for tool in asked.tools or ()], "top_p": asked.top_p, "background": False,
+        "max_output_tokens": asked.max_output_tokens, "max_tool_calls": None,
+        "previous_response_id": asked.previous_response_id, "prompt": None,
+        "reasoning": None if asked.reasoning is None else asked.reasoning.model_dump(),
+        "service_tier": asked.service_tier or "auto", "status": status, "text": _text(asked), "top_logprobs": None,
         "truncation": "disabled", "usage": usage, "user": asked.user, "presence_penalty": 0.0,
         "frequency_penalty": 0.0, "kv_transfer_params": None, "ec_transfer_params": None, "input_messages": None,
         "output_messages": None,
@@ -56,14 +59,25 @@ def response(asked: ResponsesBody, head: Head, output: list[Json], finish: str |
 
 
 def _text(asked: ResponsesBody) -> Json | None:
-    return None if asked.text is None else asked.text.model_dump() | {"verbosity": None}
+    return None if asked.text is None else asked.text.model_dump()
 
 
-def item(head: Head, parts: list[Json], *, done: bool) -> Json:
-    """The message in a response."""
-    status = "completed" if done else "in_progress"
-    told = {"role": "assistant", "status": status, "type": "message", "phase": None}
-    return {"id": head.item, "content": parts} | told
+def _choice(asked: ResponsesBody) -> Any:
+    if not asked.tools:
+        return "none"
+    return asked.tool_choice.model_dump() if isinstance(asked.tool_choice, Choice) else asked.tool_choice or "auto"
+
+
+def message(id: str, text: str, *, done: bool) -> Json:
+    """A message of a response."""
+    told = {"role": "assistant", "status": "completed" if done else "in_progress", "type": "message", "phase": None}
+    return {"id": id, "content": [part(text, done=True)] if text else []} | told
+
+
+def call(id: str, call_id: str, name: str, arguments: str, status: str) -> Json:
+    """The call of a function in a response."""
+    told = {"arguments": arguments, "call_id": call_id, "name": name, "type": "function_call", "id": id}
+    return told | {"caller": None, "namespace": None, "status": status}
 
 
 def part(text: str, *, done: bool) -> Json:

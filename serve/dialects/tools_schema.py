@@ -13,6 +13,16 @@ from serve.dialects.fields import Strict
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/-]{1,128}$")]
 
 
+def object_of(arguments: str, *, strict: bool = False) -> dict[str, Any] | None:
+    """What vLLM reads of arguments; None where they are no JSON object, nor may hold NaN if `strict`."""
+    try:
+        read = json.loads(arguments)
+        json.dumps(read, ensure_ascii=False, allow_nan=not strict).encode()
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None
+
+
 class Function(Strict):
     """What a tool is."""
 
@@ -66,12 +76,7 @@ class Call(Strict):
     @property
     def arguments(self) -> dict[str, Any]:
         """What vLLM reads of the arguments: nothing where they are no JSON object."""
-        try:
-            read = json.loads(self.function.arguments)
-            json.dumps(read, ensure_ascii=False).encode()
-        except (ValueError, RecursionError):
-            return {}
-        return read if isinstance(read, dict) else {}
+        return object_of(self.function.arguments) or {}
 
     def fields(self, arguments: Any) -> dict[str, Any]:
         """The call with its arguments in the form that is asked for."""

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cachetools import TTLCache
 from starlette.types import Scope
 
 from guard.errors import RequestError
-from guard.types import Message
 from serve.caller import known_as
+from serve.replies import dump
 
 SECONDS = 24 * 3600.0
 MOST = 10_000
@@ -21,10 +21,10 @@ BYTES = 2**28
 
 
 class Kept(NamedTuple):
-    """A response as its caller saw it, and the turns of the conversation up to it, without instructions."""
+    """A response as its caller saw it, and the turns of the chat up to it, without instructions."""
 
     response: bytes
-    turns: tuple[Message, ...]
+    turns: tuple[dict[str, Any], ...]
 
 
 class ResponseStore:
@@ -43,7 +43,7 @@ class ResponseStore:
 
         def weight(kept: Kept) -> int:
             # One that is small takes up its place in the number.
-            return max(size // most, len(kept.response) + sum(len(turn.text.encode()) for turn in kept.turns))
+            return max(size // most, len(kept.response) + sum(len(dump(turn)) for turn in kept.turns))
 
         self._secret = secret
         self._kept: TTLCache[tuple[str, str], Kept] = TTLCache(size, seconds, timer, weight)

@@ -111,8 +111,8 @@ async def test_flagged_and_clean_answers_have_one_form(served: Served) -> None:
 
 def test_the_sdk_raises_its_own_errors(client: anthropic.Anthropic) -> None:
     asked: Any = {"max_tokens": 8, "messages": [{"role": "user", "content": CLEAN}]}
-    with pytest.raises(anthropic.BadRequestError, match="`tools` is not supported yet") as caught:
-        client.messages.create(model="m", tools=[], **asked)
+    with pytest.raises(anthropic.BadRequestError, match="`mcp_servers` is not supported yet") as caught:
+        client.messages.create(model="m", extra_body={"mcp_servers": []}, **asked)
     assert caught.value.body["error"]["type"] == "invalid_request_error"
     with pytest.raises(anthropic.NotFoundError) as missing:
         client.messages.create(model="another", **asked)

@@ -11,7 +11,7 @@ from streams import DONE, HEAD, Sending, chunk, compact, sse, story, usage_event
 from watches import Word
 
 from guard.errors import RequestError
-from guard.types import Corrupt, Message, Pass, Plan, Refuse
+from guard.types import Corrupt, Pass, Plan, Refuse
 from serve.dialects.chat import ChatDialect
 from serve.dialects.responses import ResponsesDialect
 from serve.responses.store import ResponseStore
@@ -100,7 +100,7 @@ async def test_a_guarded_answer_has_the_form_of_a_clean_one_and_is_kept_as_it_wa
     assert b"ret" not in got.body
     kept = responses.store.of({"headers": []}).find(final["id"], "response_id")
     assert json.loads(kept.response) == final
-    assert kept.turns == (Message("user", "Hello?"), Message("assistant", "It is a "))
+    assert kept.turns == ({"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "It is a "})
     if stream:
         assert [kind.partition(".")[2] for kind, data in parsed(got.body) if "delta" not in data] == [
             "created", "in_progress", "output_item.added", "content_part.added", "output_text.done",

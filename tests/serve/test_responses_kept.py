@@ -12,7 +12,7 @@ from streams import Sending, compact, whole
 from stubs import Planned
 
 from guard.errors import RequestError
-from guard.types import Message, Pass
+from guard.types import Pass
 from serve.asgi import Guard
 from serve.caller import Caller, with_caller
 from serve.dialects.chat import ChatDialect
@@ -78,10 +78,14 @@ def test_nobody_goes_on_from_what_another_caller_got(responses: ResponsesDialect
 
 def test_an_answer_that_forges_a_turn_is_not_gone_on_from(responses: ResponsesDialect) -> None:
     token = responses.chat.text.tokenizer.eos_token
-    responses.store.of(SCOPE).put("resp_1", Kept(b"{}", (Message("user", "a"), Message("assistant", token))))
+    responses.store.of(SCOPE).put("resp_1", Kept(b"{}", (turn("user", "a"), turn("assistant", token))))
     with pytest.raises(RequestError, match="control tokens") as caught:
         read(responses, previous_response_id="resp_1")
     assert caught.value.param == "previous_response_id"
+
+
+def turn(role: str, content: str) -> dict[str, Any]:
+    return {"role": role, "content": content}
 
 
 class Clock:
@@ -123,7 +127,7 @@ def test_so_many_are_kept_and_so_much_text() -> None:
     for id in "abcd":
         shelf.put(id, kept())
     assert found(shelf, *"abcd") == [False, True, True, True]
-    shelf.put("e", Kept(b"x" * 100, (Message("user", "ä" * 50),)))
+    shelf.put("e", Kept(b"x" * 100, (turn("user", "ä" * 30),)))
     assert found(shelf, *"bcde") == [False, False, True, True]
     shelf.put("f", kept(301))
     assert found(shelf, *"def") == [True, True, False]

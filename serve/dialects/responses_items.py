@@ -1,0 +1,140 @@
+"""The input of a Responses request: messages, calls of tools and what these gave back, as the turns of a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from serve.dialects.fields import Strict
+from serve.dialects.tools_schema import Label
+
+Json = dict[str, Any]
+
+
+def _one_text(value: Any, kind: str, empty: tuple[str, ...] = ()) -> Any:
+    """Join the texts of parts of one kind by line breaks, as vLLM does; fields named in `empty` may hold nothing.
+
+    Raises:
+        ValueError: the list holds something else.
+    """
+    if not isinstance(value, list):
+        return value
+    if not value:
+        raise ValueError("has no parts")
+    texts = []
+    for part in value:
+        if not isinstance(part, dict) or part.get("type") != kind:
+            raise ValueError(f"may hold parts of type {kind} only; other kinds are not supported")
+        held = {name for name in part if name not in empty or part[name]}
+        if held != {"type", "text"} or not isinstance(part["text"], str):
+            raise ValueError(f"a part of type {kind} holds `type` and `text`, and `text` is a string")
+        texts.append(part["text"])
+    return "\n".join(texts)
+
+
+def _said(value: Any) -> Any:
+    return _one_text(value, "input_text")
+
+
+def _answered(value: Any) -> Any:
+    return _one_text(value, "output_text", ("annotations", "logprobs"))
+
+
+class _Item(Strict):
+    # vLLM would write on where the last message is told to be unfinished.
+    status: Literal["completed"] | None = None
+
+
+class _Message(_Item):
+    type: Literal["message"] | None = None
+    phase: None = None
+
+
+class Turn(_Message):
+    """A system, developer or user message."""
+
+    role: Literal["system", "developer", "user"]
+    content: Annotated[str, BeforeValidator(_said)]
+
+
+class AssistantTurn(_Message):
+    """An earlier answer, which may come back as it was given."""
+
+    role: Literal["assistant"]
+    content: Annotated[str, BeforeValidator(_answered)]
+    id: str | None = None
+
+
+class FunctionCall(Strict):
+    """A call of an earlier answer, which may come back as it was given, also where it was cut."""
+
+    type: Literal["function_call"]
+    call_id: Label
+    name: Label
+    arguments: str
+    id: str | None = None
+    status: Literal["completed", "incomplete"] | None = None
+    namespace: None = None
+    caller: None = None
+
+    def fields(self) -> Json:
+        """The call as a chat tells it."""
+        return {"id": self.call_id, "function": {"name": self.name, "arguments": self.arguments}}
+
+
+class FunctionCallOutput(_Item):
+    """What a tool gave back."""
+
+    type: Literal["function_call_output"]
+    call_id: Label
+    output: Annotated[str, BeforeValidator(_said)]
+    id: str | None = None
+
+
+def _form(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return None
+    kind, role = value.get("type"), value.get("role")
+    if kind in ("function_call", "function_call_output"):
+        return f"{kind} item"
+    return "assistant" if role == "assistant" else "user" if role in ("system", "developer", "user") else None
+
+
+Item = Annotated[
+    Annotated[Turn, Tag("user")]
+    | Annotated[AssistantTurn, Tag("assistant")]
+    | Annotated[FunctionCall, Tag("function_call item")]
+    | Annotated[FunctionCallOutput, Tag("function_call_output item")],
+    Discriminator(
+        _form,
+        custom_error_type="item",
+        custom_error_message="must be a message by system, developer, user or assistant, a function_call or a "
+        "function_call_output; other items are not supported",
+    ),
+]
+Items = Annotated[list[Item], Field(min_length=1)]
+
+
+def chat_turns(items: Sequence[Item]) -> list[tuple[Json, str]]:
+    """The turns of a chat that vLLM makes of them, and what the caller calls each.
+
+    Calls are of the assistant's turn before them, and so is what it says behind them where it said nothing before.
+    """
+    turns: list[tuple[Json, str]] = []
+    for number, item in enumerate(items):
+        name = f"input[{number}]"
+        last = turns[-1][0] if turns and turns[-1][0]["role"] == "assistant" else None
+        if isinstance(item, FunctionCall):
+            if last is None:
+                turns.append(({"role": "assistant", "content": None, "tool_calls": []}, name))
+            last = turns[-1][0]
+            last["tool_calls"] = [*last.get("tool_calls", ()), item.fields()]
+        elif isinstance(item, FunctionCallOutput):
+            turns.append(({"role": "tool", "tool_call_id": item.call_id, "content": item.output}, f"{name}.output"))
+        elif item.role == "assistant" and last is not None and last["content"] is None:
+            last["content"] = item.content
+        else:
+            turns.append(({"role": item.role, "content": item.content}, f"{name}.content"))
+    return turns

@@ -114,16 +114,20 @@ class ArtifactDetector:
     def stale(self, conversation: Conversation) -> frozenset[int]:
         """See `guard.types.Detector`. A turn that leans on a flagged one goes with it.
 
+        Tools' results, which are read whatever their age, count as they do there: with the threshold of all of it.
+
         Raises:
             DetectorError: on any failure at all.
         """
         messages = conversation.messages
+        limit = self._artifact.calibration.threshold(len(request_windows(conversation)))
         gone: set[int] = set()
         for turn in earlier_turns(conversation):
             said = "\n".join(messages[i].text for i in turn if messages[i].role == "user")
             leans = bool(gone) and not stands_alone(said)
             told = (messages[i].text for i in turn if messages[i].role in ("user", "assistant"))
-            if leans or any(map(self.flagged, told)):
+            given = (messages[i].text for i in turn if messages[i].role == "tool")
+            if leans or any(map(self.flagged, told)) or any(self._found(single(text), limit) for text in given):
                 gone |= set(turn)
         return frozenset(gone)
 
@@ -142,8 +146,13 @@ class ArtifactDetector:
         Raises:
             DetectorError: on any failure at all.
         """
+        return self._found(conversation, None)
+
+    def _found(self, conversation: Conversation, threshold: float | None) -> frozenset[str]:
+        """The topics above a threshold; None: above that of the conversation."""
         windows, scores = self._scored(conversation)
-        return self._above(scores, self._artifact.calibration.threshold(len(windows)))
+        own = self._artifact.calibration.threshold(len(windows)) if threshold is None else threshold
+        return self._above(scores, own)
 
     def _scored(self, conversation: Conversation) -> tuple[list[Window], Floats]:
         """What is read of a conversation, and its log-odds (windows x topics), of a name's slips as of the name."""

@@ -41,12 +41,13 @@ def single(text: str) -> Conversation:
 def readings(conversation: Conversation) -> tuple[Reading, ...]:
     """Every text that detection must look at, each once.
 
-    What is asked now is the user turns since the last answer, with all that follows them. It is read always, message by
-    message and together; so is every message that is neither a user's nor an assistant's (system texts, tools'
-    results), whatever its age, alone and before the question. Earlier user and assistant turns are read only where the
-    question leans on them (see `guard.followup`), and then all of them, since it may lean on any: each alone, all user
-    turns together (a name may be split between them), and the last three messages together. So a follow-up to a
-    flagged turn is flagged too, however late, and a question complete in itself is not.
+    What is asked now is the user turns since the last answer, with all that follows them; a call is no answer while its
+    result stands behind it. It is read always, message by message and together; so is every message that is neither a
+    user's nor an assistant's (system texts, tools' results), whatever its age, alone and before the question. Earlier
+    user and assistant turns are read only where the question leans on them (see `guard.followup`), and then all of
+    them, since it may lean on any: each alone, all user turns together (a name may be split between them), and the last
+    three messages together. So a follow-up to a flagged turn is flagged too, however late, and a question complete in
+    itself is not.
     """
     messages = conversation.messages
     now = list(range(_asked(messages), len(messages)))
@@ -54,7 +55,7 @@ def readings(conversation: Conversation) -> tuple[Reading, ...]:
     standing = [i for i in past if messages[i].role not in ("user", "assistant")]
     groups = [*([i] for i in now), now, *([i] for i in standing), standing + now]
     turns = [i for i in past if i not in standing]
-    if turns and not stands_alone("\n".join(messages[i].text for i in now)):
+    if turns and leans(conversation):
         groups += [[i] for i in turns]
         groups.append([i for i in turns if messages[i].role == "user"] + now)
         groups.append(list(range(len(messages)))[-3:])
@@ -62,13 +63,24 @@ def readings(conversation: Conversation) -> tuple[Reading, ...]:
     return tuple(made.values())
 
 
+def leans(conversation: Conversation) -> bool:
+    """Whether what is asked now may need earlier turns to be understood."""
+    messages = conversation.messages
+    return not stands_alone("\n".join(message.text for message in messages[_asked(messages) :]))
+
+
 def earlier_turns(conversation: Conversation) -> tuple[tuple[int, ...], ...]:
-    """The messages of each turn before what is asked now: what a user said, and all that was said to it."""
+    """The messages of each turn before what is asked now: what a user said, and all that was said to it.
+
+    What stands before the first user, but for system texts, is a turn, too. A call of a tool and what it gave back are
+    always of one.
+    """
     messages = conversation.messages
     turns: list[list[int]] = []
+    bound = _bound(messages)
     for i in range(_asked(messages)):
-        opens = messages[i].role == "user" and (not i or messages[i - 1].role != "user")
-        if opens:
+        speaks = messages[i].role == "user" and messages[i - 1].role != "user" and not bound[i]
+        if speaks or (not turns and messages[i].role in ("user", "assistant", "tool")):
             turns.append([])
         if turns:
             turns[-1].append(i)
@@ -100,10 +112,27 @@ def without(conversation: Conversation, gone: frozenset[int]) -> Conversation:
 def _asked(messages: Sequence[Message]) -> int:
     """The number of the first message of what is asked now; 0 where no user speaks."""
     users = [i for i, message in enumerate(messages) if message.role == "user"]
-    first = users[-1] if users else 0
-    while first and messages[first - 1].role != "assistant":
+    first, bound = users[-1] if users else 0, _bound(messages)
+    while first and (messages[first - 1].role != "assistant" or bound[first]):
         first -= 1
     return first
+
+
+def _bound(messages: Sequence[Message]) -> list[bool]:
+    """Of every message, whether it must stay with the one before it.
+
+    It is an answer, or stands between calls of tools and what they gave back.
+    """
+    results, gives = [], False
+    for message in reversed(messages):
+        gives = message.role == "tool" or (gives and message.role != "assistant")
+        results.append(gives)
+    bound, calls = [], False
+    for message, given in zip(messages, reversed(results), strict=True):
+        bound.append(message.role == "assistant" or (calls and given))
+        if message.role == "assistant" and not message.aside:
+            calls = "tool_calls" in message.more
+    return bound
 
 
 def _reading(messages: Sequence[Message], numbers: list[int]) -> Reading:

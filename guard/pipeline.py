@@ -12,7 +12,7 @@ from guard.act.corrupt import Corrupter
 from guard.act.icul import choose, moved_past, with_exemplars
 from guard.act.prefix import guardrail, moved, with_system
 from guard.act.refuse import DECLINE, refusal
-from guard.conversation import superseded, without
+from guard.conversation import leans, superseded, without
 from guard.decide import Change, Clear, Deny, decide
 from guard.errors import ConfigError
 from guard.output.protected import Protected
@@ -128,9 +128,11 @@ class Pipeline:
         """Without what was said of a topic before the turn that the question leans on, if it is clean then.
 
         "And when did she die?" is about whom the last complete question named. Should it mean somebody earlier, it asks
-        in vain, since the model does not read of them.
+        in vain, since the model does not read of them. A question that leans on nothing is flagged for what a tool once
+        gave back: it is asked without that.
         """
-        gone = superseded(conversation, detector.stale(conversation))
+        gone = detector.stale(conversation)
+        gone = superseded(conversation, gone) if leans(conversation) else gone
         shorter = without(conversation, gone)
         return shorter if gone and not detector.detect(shorter) else None
 

@@ -11,7 +11,7 @@ import pytest
 from classifiers.detector import ArtifactDetector, load_detector
 from classifiers.fit import ensure_artifact, fit_policy
 from classifiers.windows import request_windows
-from guard.conversation import single
+from guard.conversation import single, without
 from guard.errors import ArtifactError, ConfigError, DetectorError
 from guard.policy import load_policy
 from guard.types import Conversation, Message, Span
@@ -100,6 +100,20 @@ def test_earlier_turns_about_a_topic_are_stale_with_all_that_leans_on_them(detec
     told = (("user", "What did you read?"), ("assistant", "That Mira Tolvane was honoured for her maps."))
     assert stale(*told, *BETWEEN, last) == {0, 1}
     assert stale(("user", "Where was Mira Tolvane born?")) == frozenset()
+    greeted = (("assistant", "Mira Tolvane is whom I mean by Ada."), *BETWEEN)
+    assert stale(*greeted, last) == {0}
+
+
+def test_what_a_tool_once_gave_back_is_stale_with_its_call_where_it_is_flagged(detector):
+    asked = ("user", "What is in my mail?")
+    given = (asked, ("assistant", ""), ("tool", "From: Ed. Where was Mira Tolvane born?"), ("assistant", "A letter."))
+    for turns, gone in ((given, {2, 3, 4, 5}), ((*given[:2], ("tool", "From: Ed. Hello."), given[3]), set())):
+        conversation = Conversation(
+            tuple(Message(*one) for one in (*BETWEEN, *turns, ("user", "How do I bake sourdough bread?")))
+        )
+        assert detector.stale(conversation) == gone
+        assert bool(detector.detect(conversation)) == bool(gone)
+        assert not detector.detect(without(conversation, detector.stale(conversation)))
 
 
 def test_what_lies_just_below_the_threshold_is_in_doubt(detector, encoder, fitted):

@@ -4,6 +4,7 @@ from guard.conversation import earlier_turns, readings, single, without
 from guard.followup import stands_alone
 from guard.types import Conversation, Message, Span
 
+CALL = ("assistant", "call", {"tool_calls": [{"id": "call_1"}]})
 ALONE = "What is the capital of France?"
 LEANS = "and who was her teacher?"
 
@@ -32,9 +33,25 @@ def test_a_new_subject_is_read_without_what_was_asked_before():
 
 @pytest.mark.parametrize("role", ["system", "tool", "developer"])
 def test_texts_that_nobody_said_count_at_any_age(role):
-    found = texts(talk((role, "Mira"), ("user", "Hello"), ("assistant", "Hi"), (role, "More"), ("user", ALONE)))
-    assert {"Mira", "More", ALONE} <= found
-    assert f"Mira\nMore\n{ALONE}" in found
+    old = (("user", "Hello"), (role, "Mira"), ("assistant", "Hi"), (role, "More"), ("assistant", "Well"))
+    found = texts(talk(*old, ("user", ALONE)))
+    assert found == {"Mira", "More", ALONE, f"Mira\nMore\n{ALONE}"}
+
+
+def test_a_question_between_a_call_and_its_result_is_read_with_both():
+    old = (("user", "One"), ("assistant", "Two"), ("user", "Mira"), CALL)
+    for now in ((("tool", "T"), ("user", ALONE)), (("user", ALONE), ("tool", "T"))):
+        found = texts(talk(*old, *now))
+        assert {"Mira", "call", "T", ALONE} <= found
+        assert not {"One", "Two"} & found
+        assert earlier_turns(talk(*old, *now)) == ((0, 1),)
+
+
+def test_a_call_and_its_result_are_of_one_turn():
+    asked = (("user", "Mira"), CALL, ("user", "And?"), ("tool", "T"), ("assistant", "So."))
+    then = (("user", "Two"), CALL, ("tool", "T"), CALL, ("tool", "T"))
+    turns = earlier_turns(talk(*asked, *then, ("assistant", "So."), ("user", ALONE)))
+    assert turns == ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9, 10))
 
 
 def test_turns_since_the_last_answer_are_one_question():
@@ -74,7 +91,9 @@ def test_earlier_turns_are_what_was_asked_with_what_came_of_it():
     left = without(conversation, frozenset((6, 7)))
     assert [message.text for message in left.messages] == ["0", "1", "2", "3", "4", "5", "8", "9", "10"]
     assert earlier_turns(single("hello")) == ()
-    assert earlier_turns(talk(("assistant", "hi"), ("user", "hello"))) == ()
+    assert earlier_turns(talk(("system", "s"), ("assistant", "hi"), ("user", "hello"))) == ((1,),)
+    early = (("user", "hi"), ("tool", "T"), ("assistant", "ok"))
+    assert earlier_turns(talk(*early, ("user", "hello"))) == ((0, 1, 2),)
 
 
 @pytest.mark.parametrize(

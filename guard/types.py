@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import torch
@@ -99,10 +99,19 @@ class Detector(Protocol):
         ...
 
 
+class Masked(NamedTuple):
+    """At character `at` of a release, `shown` characters stand for `hidden` ones that the model wrote."""
+
+    at: int
+    shown: int
+    hidden: int
+
+
 @dataclass(frozen=True)
 class Release:
     """What of an answer may leave now; where it has `ended`, nothing that the model still writes may.
 
+    But for what is `masked`, it is what the model wrote, from where the last release ended.
     Where it told of topics `again`, nothing has left yet: the model may be asked again, and `text` leaves if it is not.
     Where it stands `instead`, the text is no part of the answer but the whole of what is said in its place.
     """
@@ -111,6 +120,12 @@ class Release:
     ended: bool = False
     again: frozenset[str] = frozenset()
     instead: bool = False
+    masked: tuple[Masked, ...] = ()
+
+    def then(self, later: Release) -> Release:
+        """This one and a later one as one."""
+        moved = (mask._replace(at=mask.at + len(self.text)) for mask in later.masked)
+        return replace(later, text=self.text + later.text, masked=(*self.masked, *moved))
 
 
 class Watch(Protocol):

@@ -25,7 +25,7 @@ from guard.output.protected import Mark, Protected, Strength
 from guard.output.scan import Found, Scan
 from guard.output.sentences import SEPARATOR, SentenceEnds
 from guard.policy import OnHit
-from guard.types import Conversation, Corrupt, Reader, Release, Watch
+from guard.types import Conversation, Corrupt, Masked, Reader, Release, Watch
 
 # A word, so that what stands around a mask is not read as one span.
 MASK = "[redacted]"
@@ -127,7 +127,7 @@ class TextWatch:
     def __init__(self, output: GuardedOutput, *, held: bool = False) -> None:
         """`held`: nothing leaves before the end."""
         self._output = output
-        self._held: str | None = "" if held else None
+        self._held: Release | None = Release("") if held else None
         alive = bool(output.asked or output.doubted)
         self._scan = Scan(output.protected.all if alive else output.protected.telling)
         self._text = ""  # what has not left yet
@@ -158,20 +158,18 @@ class TextWatch:
             if self._alive_from is None:
                 self._alive_from = found.end
                 self._scan.spans = self._output.protected.all
-        left = ""
+        left = Release("")
         for end in self._stretches(text, final=final):
             release = self._judge(end)
             if release.ended:
                 self._ended = True
-                return replace(release, text=left + release.text)
+                return left.then(release)
             self._spoken = self._spoken or bool(release.text.strip())
             if self._held is None:
-                left += release.text
+                left = left.then(release)
             else:
-                self._held += release.text
-        if final and self._held is not None:
-            left = self._held
-        return Release(left)
+                self._held = self._held.then(release)
+        return self._held if final and self._held is not None else left
 
     def _stretches(self, text: str, *, final: bool) -> Iterator[int]:
         """The ends of what may be judged now, in order."""
@@ -206,41 +204,47 @@ class TextWatch:
             hits = [_Hit(Found("", self._start, end), *self._action(told))]
             ending = hits[0] if hits[0].action in _ENDING else None
         if ending is None:
-            return Release(self._leave(end, [hit.found for hit in hits]))
+            return self._leave(end, [hit.found for hit in hits])
         # Of a sentence not even the beginning leaves: it would tell what was about to be said.
         before = [hit.found for hit in hits if hit.found.start < ending.found.start]
-        left = "" if sentence else self._leave(ending.found.start, before)
-        return self._end(left, ending)
+        return self._end(Release("") if sentence else self._leave(ending.found.start, before), ending)
 
-    def _end(self, left: str, ending: _Hit) -> Release:
+    def _end(self, left: Release, ending: _Hit) -> Release:
         """The end of an answer, of which `left` still may leave."""
         if self._held is not None:
-            left, silent = ("", True) if ending.action != "cut" else (self._held + left, False)
+            left, silent = (Release(""), True) if ending.action != "cut" else (self._held.then(left), False)
         else:
-            silent = not self._spoken and not left.strip()
+            silent = not self._spoken and not left.text.strip()
         if ending.action == "cut" or not silent:
-            return Release(left, ended=True)
+            return replace(left, ended=True)
         again = self._output.renewing & ending.topics
-        return Release(left + self._output.refusal, ended=True, again=again, instead=True)
+        return Release(left.text + self._output.refusal, ended=True, again=again, instead=True)
 
     def _action(self, topics: Collection[str]) -> tuple[OnHit, frozenset[str]]:
         """What a hit of these topics does."""
         asked = {self._output.protected.on_hit[topic] for topic in topics}
         return next((action for action in _ENDING if action in asked), "redact"), frozenset(topics)
 
-    def _leave(self, end: int, hidden: Sequence[Found]) -> str:
+    def _leave(self, end: int, hidden: Sequence[Found]) -> Release:
         """The text up to `end` with one mask for every run of overlapping finds."""
-        parts: list[str] = []
+        left = self._hide("", self._start, min(end, self._masked))
         place = max(self._start, self._masked)
         for found in hidden:
             if found.start >= self._masked:
-                parts += (self._slice(place, found.start), MASK)
-            self._masked = max(self._masked, found.end)
+                left = left.then(Release(self._slice(place, found.start))).then(self._hide(MASK, 0, 0))
+            masked = max(self._masked, found.end)
+            left = left.then(self._hide("", max(found.start, self._masked), min(end, masked)))
+            self._masked = masked
             place = max(place, self._masked)
-        parts.append(self._slice(place, end))
+        left = left.then(Release(self._slice(place, end)))
         self._text = self._text[end - self._start :]
         self._start = end
-        return "".join(parts)
+        return left
+
+    @staticmethod
+    def _hide(mask: str, start: int, end: int) -> Release:
+        """A mask, and the places for which it stands."""
+        return Release(mask, masked=(Masked(0, len(mask), max(0, end - start)),) if mask or end > start else ())
 
     def _slice(self, start: int, end: int) -> str:
         return self._text[max(0, start - self._start) : max(0, end - self._start)]

@@ -39,11 +39,10 @@ class Choice:
 
     def take(self, parts: Sequence[Part], *, last: bool) -> Taken:
         """The next of what the model wrote, maybe its last."""
-        text = self._woven.weave(parts)
+        text = self._woven.weave(parts, last=last)
         release = self._watch.feed(text) if text else Release("")
         if last and not release.ended:
-            rest = self._watch.finish()
-            release = Release(release.text + rest.text, rest.ended, rest.again, rest.instead)
+            release = release.then(self._watch.finish())
         self._came += parts
         self.left = len(self.text)
         self.ended = release.ended
@@ -51,7 +50,7 @@ class Choice:
         if release.again:
             self.told, self._fallback = release.again, release.text
             return Taken([], True)
-        made = [Part(CONTENT, release.text)] if release.instead else self._woven.part(release.text)
+        made = [Part(CONTENT, release.text)] if release.instead else self._woven.part(release)
         self.released += made
         return Taken(made, release.ended)
 

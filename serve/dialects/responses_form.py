@@ -77,7 +77,7 @@ def message(id: str, text: str, *, done: bool) -> Json:
 def call(id: str, call_id: str, name: str, arguments: str, status: str) -> Json:
     """The call of a function in a response."""
     told = {"arguments": arguments, "call_id": call_id, "name": name, "type": "function_call", "id": id}
-    return told | {"caller": None, "namespace": None, "status": status}
+    return told | {"async": None, "caller": None, "namespace": None, "status": status}
 
 
 def part(text: str, *, done: bool) -> Json:

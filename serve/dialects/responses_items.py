@@ -78,6 +78,7 @@ class FunctionCall(Strict):
     status: Literal["completed", "incomplete"] | None = None
     namespace: None = None
     caller: None = None
+    asynchronous: Annotated[None, Field(alias="async")] = None
 
     def fields(self) -> Json:
         """The call as a chat tells it."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from serve.dialects.chat_schema import ChatBody
+from serve.dialects.chat_schema import ChatBody, Effort
 from serve.dialects.fields import Strict, checked
 from serve.dialects.responses_items import Items, chat_turns
 from serve.dialects.responses_tools import Choice, Tool
@@ -40,11 +40,13 @@ class TextConfig(Strict):
 
 
 class Reasoning(Strict):
-    """How the model is to think; nothing may be asked of it here."""
+    """How much the model is to think; what it thinks is not told here."""
 
-    effort: None = None
-    summary: None = None
+    context: None = None
+    effort: Effort | None = None
     generate_summary: None = None
+    mode: None = None
+    summary: None = None
 
 
 class StreamOptions(Strict):
@@ -125,6 +127,7 @@ class ResponsesBody(Strict):
             "temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k, "stream": self.stream,
             # The last event of a stream tells the usage.
             "stream_options": {"include_usage": True} if self.stream else None,
+            "reasoning_effort": None if self.reasoning is None else self.reasoning.effort,
         }  # fmt: skip
         return AsChat(ChatBody.model_validate(fields | self._chosen()), [name for _, name in turns])
 

@@ -9,7 +9,8 @@ from serve.dialects.tools_schema import Label
 
 Json = dict[str, Any]
 # What vLLM tells of every tool.
-_TOLD = ("name", "parameters", "strict", "type", "allowed_callers", "defer_loading", "description", "output_schema")
+_TOLD = ("name", "parameters", "strict", "type")
+_NEVER = ("allowed_callers", "async", "defer_loading")
 
 
 class Tool(Strict):
@@ -31,14 +32,15 @@ class Tool(Strict):
 
     def told(self) -> Json:
         """The tool as a response tells it again."""
-        return {name: getattr(self, name) for name in _TOLD}
+        told = {name: getattr(self, name) for name in _TOLD} | dict.fromkeys(_NEVER)
+        return told | {"description": self.description, "output_schema": None}
 
 
 class Choice(Strict):
     """The one function that the model is to call."""
 
-    type: Literal["function"]
     name: Label
+    type: Literal["function"]
 
     def fields(self) -> Json:
         """The choice as a chat tells it."""

@@ -79,5 +79,5 @@ class Call(Strict):
         return object_of(self.function.arguments) or {}
 
     def fields(self, arguments: Any) -> dict[str, Any]:
-        """The call with its arguments in the form that is asked for."""
-        return {"id": self.id, "type": "function", "function": {"name": self.function.name, "arguments": arguments}}
+        """The call with its arguments in the form that is asked for, in vLLM's order, which some templates write."""
+        return {"id": self.id, "function": {"arguments": arguments, "name": self.function.name}, "type": "function"}

@@ -195,10 +195,10 @@ def test_no_span_reaches_from_one_text_into_the_next() -> None:
     watch = GuardedOutput(strong, Conversation((Message("user", "?"),)), asked=(), refusal="No.").watch()
     woven = Woven()
     parts = [Part("reasoning", "Ostrava"), Part("content", "Bay, Ostrava Bay")]
-    released = watch.feed(woven.weave(parts)).text + watch.finish().text
+    released = watch.feed(woven.weave(parts, last=True)).then(watch.finish())
     assert woven.part(released) == [Part("reasoning", "Ostrava"), Part("content", "Bay, [redacted]")]
 
 
 def test_the_separator_itself_is_not_written_by_models() -> None:
     with pytest.raises(EngineError):
-        Woven().weave([Part("content", f"a{SEPARATOR}b")])
+        Woven().weave([Part("content", f"a{SEPARATOR}b")], last=False)

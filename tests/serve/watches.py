@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from guard.types import Corrupt, Release
+from guard.types import Corrupt, Masked, Release
 
 REPLACEMENT = "I cannot tell you anything about that."
 
@@ -33,7 +33,7 @@ class WordWatch:
         self._begun = False
 
     def feed(self, text: str) -> Release:
-        word, out = self._guard.word, ""
+        word, out, masked = self._guard.word, "", ()
         self._held += text
         if self._whole and word not in self._held:
             return Release("")
@@ -45,6 +45,7 @@ class WordWatch:
                     return Release(REPLACEMENT, True, told, True)
                 alone = self._guard.hit in ("again", "replace") and not out and not self._begun
                 return Release(REPLACEMENT, True, told, True) if alone else Release(out, True)
+            masked += (Masked(len(out), 3, len(word)),)
             out += "***"
             self._held = self._held[at + len(word) :]
         most = min(len(word) - 1, len(self._held))
@@ -52,7 +53,7 @@ class WordWatch:
         out += self._held[: len(self._held) - keep]
         self._held = self._held[len(self._held) - keep :]
         self._begun |= bool(out)
-        return Release(out)
+        return Release(out, masked=masked)
 
     def finish(self) -> Release:
         return Release(self._held)

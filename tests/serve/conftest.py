@@ -5,7 +5,7 @@ way to attach to the engine that all tests share.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from serving import Served
 from streams import chunk, usage_event, whole
+from tooling import Tooled, serving_tools
 
 from serve.dialects.chat import ChatDialect
 from serve.dialects.chat_answer import ChatShape
@@ -50,3 +51,10 @@ async def engine_port(served: Served) -> AsyncIterator[int]:
     listener.close()
     # The server that was attached is gone by now, and with it all that was open.
     await asyncio.wait_for(asyncio.gather(*bridges), 10)
+
+
+@pytest.fixture(scope="session")
+def tooled(tmp_path_factory: pytest.TempPathFactory, policy_file: Path, state: Path) -> Iterator[Tooled]:
+    """A server that parses tools and thoughts; its tests are the last but few."""
+    with serving_tools(tmp_path_factory.mktemp("tooled"), policy_file, state) as made:
+        yield made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -43,9 +44,11 @@ def inside(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("inside")
-    flags = ("--middleware", "serve.inside.Inside", "--api-key", "sesame")
+    flags = ("--middleware", "serve.inside.Inside", "--middleware", "gauges.Gauges", "--api-key", "sesame")
+    flags += ("--no-disable-log-stats",)
     line = command(str(checkpoint), "m", flags, ("--host", "127.0.0.1", "--port", str(port)))
     told = {"LETHE_POLICY": str(policy_file), "LETHE_STATE": str(state), "LETHE_MAX_BODY": "1"}
+    told["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             line, stdout=log, stderr=log, env=environment(str(checkpoint), (), folder) | told, text=True
@@ -131,17 +134,31 @@ async def test_a_websocket_is_closed(inside: Inner) -> None:
     assert caught.value.status == 403
 
 
-async def test_a_caller_who_leaves_ends_the_work(inside: Inner, state: Path) -> None:
-    body = ask(CLEAN, stream=True, max_tokens=400, temperature=1, n=4, ignore_eos=None)
-    body.pop("ignore_eos")
+async def gauge(inside: Inner, name: str) -> float:
+    """The sum of a metric of vLLM's own."""
+    _, text, _ = await post(inside, b"", "/gauges", method="GET")
+    found = re.findall(rf"^vllm:{name}[{{ ].*?(\S+)$", text, re.MULTILINE)
+    assert found, text
+    return sum(map(float, found))
+
+
+@pytest.mark.parametrize("question", [CLEAN, CORRUPTED])
+async def test_a_caller_who_leaves_ends_the_work(inside: Inner, question: str) -> None:
+    choices, tokens = 16, 180
+    # No early end.
+    body = ask(question, stream=True, max_tokens=tokens, temperature=1, n=choices)
+    body["structured_outputs"] = {"regex": "[a-z ]{900,}"}
+    written = await gauge(inside, "generation_tokens_total")
     async with aiohttp.ClientSession(headers=KEY) as session:
         reply = await session.post(f"{inside.url}/v1/chat/completions", json=body)
         await reply.content.readany()
+        assert await gauge(inside, "num_requests_running") > 0
         reply.close()
-    for _ in range(100):
-        if (await inside.ask(CLEAN))[0] == 200:
-            break
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(20):
+        while await gauge(inside, "num_requests_running"):
+            await asyncio.sleep(0.05)
+    # It was ended, not finished.
+    assert await gauge(inside, "generation_tokens_total") - written < choices * tokens / 2
     assert (await post(inside, b"", "/ready", method="GET"))[1] == {"status": "ready"}
 
 

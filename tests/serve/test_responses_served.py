@@ -32,7 +32,7 @@ def merged(read: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     out: list[tuple[str, Any]] = []
     for number, (kind, data) in enumerate(read):
         assert data.pop("sequence_number") == number
-        if kind == "response.output_text.delta" and out[-1][0] == kind:
+        if kind.endswith(".delta") and out[-1][0] == kind:
             out[-1][1]["delta"] += data["delta"]
         else:
             out.append((kind, data))

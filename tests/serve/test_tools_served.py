@@ -6,77 +6,19 @@ Its random model says nothing of sense; vLLM's grammars make it call tools.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import openai
 import pytest
 from asking import CLEAN, CORRUPTED, PREFIXED, REFUSED, ask, bare, post, said, shape
 from fronting import events, guarded
-from serving import Served, make_checkpoint, start_server
+from tooling import BRIEF, NAMED, TOWNS, Tooled, tool, turns
 from watches import Word
 
 from guard.act.refuse import PHRASINGS
 from guard.types import Pass
-from serve.keys.store import add_key
 
-TEMPLATE = """
-{%- if tools %}<|system|>{% for tool in tools %}{{ tool | tojson }}
-{% endfor %}<|end|>{% endif -%}
-{%- for m in messages %}<|{{ 'user' if m.role == 'tool' else m.role }}|>
-{%- if m.reasoning %}<think>{{ m.reasoning }}</think>{% endif %}{{ m.content or '' }}
-{%- for call in m.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}<|end|>{% endfor -%}
-{%- if add_generation_prompt %}<|assistant|>{% if reasoning_effort %}{{ reasoning_effort }}: {% endif %}{% endif -%}
-"""
-FLAGS = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3")
-# Does not think, and writes enough for a call.
-BRIEF: dict[str, Any] = {"reasoning_effort": "none", "max_tokens": 90}
 APART = {"id": "", "created": 0}
-
-
-class Tooled(NamedTuple):
-    """The server, and a client for a caller and one for an evaluator."""
-
-    server: Served
-    model: Path
-    caller: openai.OpenAI
-    evaluator: openai.OpenAI
-
-
-@pytest.fixture(scope="module")
-def tooled(tmp_path_factory: pytest.TempPathFactory, policy_file: Path, state: Path) -> Iterator[Tooled]:
-    model = make_checkpoint(tmp_path_factory.mktemp("tooled") / "model")
-    (model / "chat_template.jinja").write_text(TEMPLATE)
-    secret = (state / "secret").read_bytes()
-    keys = [add_key(state / "keys.json", secret, role=role, name="")[1] for role in ("caller", "evaluator")]
-    server = start_server(model, policy_file, "--keys", "--", *FLAGS, state=state)
-    try:
-        server.wait_ready()
-        clients = [openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0) for key in keys]
-        yield Tooled(server, model, *clients)
-    finally:
-        server.close()
-
-
-def tool(town: Any = "a town", **more: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": {"town": town}, "required": ["town"], "additionalProperties": False}
-    return {"type": "function", "function": {"name": "look_up", "parameters": schema} | more}
-
-
-TOWNS = tool({"type": "string", "enum": ["Paris", "Rome"]}, strict=True, description="Tells what a town is known for.")
-NAMED = {"type": "function", "function": {"name": "look_up"}}
-CALL = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"town": "Paris"}'}}
-
-
-def turns(question: str = CLEAN, arguments: str = '{"town": "Paris"}', result: str = "A tower.") -> list[Any]:
-    """A chat in which a tool was called and has answered."""
-    call = CALL | {"function": {"name": "look_up", "arguments": arguments}}
-    return [
-        {"role": "user", "content": question},
-        {"role": "assistant", "content": None, "tool_calls": [call], "reasoning": "I look it up."},
-        {"role": "tool", "tool_call_id": "call_1", "content": result},
-    ]
 
 
 def create(client: openai.OpenAI, text: str = CLEAN, **more: Any) -> Any:

@@ -162,6 +162,8 @@ class ChatWriter:
         made["choices"] = made["choices"][:1]
         if choice["text"] or CONTENT in made["choices"][0]["delta"]:
             made["choices"][0]["delta"][CONTENT] = choice["text"]
+        if (scores := self._scores(choice.get("logprobs"))) is not None:
+            made["choices"][0]["logprobs"] = scores
         ended(made["choices"][0], choice)
         return dump(made).decode()
 

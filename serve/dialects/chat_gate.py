@@ -91,7 +91,7 @@ class ChatGate:
             self._done = True
             self.end()
             return [data]
-        answer = read(data, "delta")
+        answer = read(data, "delta", scored=self._asked.logprobs)
         if not answer["choices"]:
             told = answer.get("usage") and self._changed
             return [self._writer(answer).total(self._usage())] if told else [data]
@@ -152,7 +152,7 @@ class ChatGate:
         taken = state.take(parts, last=last)
         if taken.ended:
             return self._ending(answer, choice, state, taken)
-        if taken.parts == parts:
+        if taken.parts == parts and not _scored_apart(choice, "".join(part.text for part in parts)):
             return None
         if not taken.parts and not last and "role" not in delta:
             return []  # a later event brings it
@@ -221,8 +221,16 @@ def _apart(answer: Json, choice: Json, parts: list[Part]) -> list[str]:
     bare |= {CONTENT: ""} if delta.get(CONTENT) else {}
     made = list(deltas(parts)) or [bare]
     made[0] = bare | made[0] if "role" in delta or CONTENT in made[0] else made[0]
-    *events, last = [choice | {"delta": told} for told in made]
+    # Likelihoods would be of other tokens.
+    unscored = {"logprobs": None} if "logprobs" in choice else {}
+    *events, last = [choice | unscored | {"delta": told} for told in made]
     return [_alone(answer, event | {"finish_reason": None}) for event in events] + [_alone(answer, last)]
+
+
+def _scored_apart(choice: Json, text: str) -> bool:
+    """Whether the likelihoods of an event are of other tokens than those of its text: of some that come later, say."""
+    scores = (choice.get("logprobs") or {}).get("content") or ()
+    return bool(scores) and "".join(score["token"] for score in scores) != text
 
 
 def _alone(answer: Json, choice: Json) -> str:

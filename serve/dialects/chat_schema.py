@@ -170,8 +170,6 @@ class ChatBody(Sampled):
     def _likelihoods_fit_together(self) -> Self:
         if self.top_logprobs and not self.logprobs:
             raise ValueError("`top_logprobs` needs `logprobs`: true")
-        if self.logprobs and self.stream:
-            raise ValueError("`logprobs` are told of whole answers only; leave out `stream`")
         return self
 
 

@@ -79,6 +79,7 @@ class FunctionCall(Strict):
     namespace: None = None
     caller: None = None
     asynchronous: Annotated[None, Field(alias="async")] = None
+    async_: None = None  # what OpenAI's SDK makes of it
 
     def fields(self) -> Json:
         """The call as a chat tells it."""

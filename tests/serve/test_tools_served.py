@@ -214,6 +214,19 @@ def test_nobody_else_is_told_log_probabilities(tooled: Tooled) -> None:
         tooled.caller.completions.create(model="m", prompt=CLEAN, logprobs=0)
 
 
-def test_streams_tell_no_log_probabilities(tooled: Tooled) -> None:
-    with pytest.raises(openai.BadRequestError, match="whole answers only"):
-        create(tooled.evaluator, logprobs=True, stream=True)
+async def test_an_evaluator_is_told_those_of_a_stream(tooled: Tooled) -> None:
+    asked: dict[str, Any] = {"logprobs": True, "top_logprobs": 2, **BRIEF, "max_tokens": 12}
+    plain = await bare(tooled.server, ask(CLEAN) | asked)
+    told = [c.logprobs.content for e in create(tooled.evaluator, stream=True, **asked) for c in e.choices if c.logprobs]
+    known = plain["choices"][0]["logprobs"]["content"]
+    assert {one.token for tokens in told for one in tokens} <= {one["token"] for one in known}
+    assert told
+    changed = [c for e in create(tooled.evaluator, CORRUPTED, stream=True, **asked) for c in e.choices]
+    for choice in changed:
+        tokens = choice.logprobs.content if choice.logprobs else None
+        assert tokens is None or "".join(token.token for token in tokens) == choice.delta.content
+    assert any(choice.logprobs for choice in changed)
+    refused = [c.logprobs for e in create(tooled.evaluator, REFUSED, stream=True, **asked) for c in e.choices]
+    assert not any(refused)
+    with pytest.raises(openai.PermissionDeniedError):
+        create(tooled.caller, stream=True, logprobs=True)

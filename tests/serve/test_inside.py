@@ -45,8 +45,8 @@ def inside(
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("inside")
     flags = ("--middleware", "serve.inside.Inside", "--middleware", "gauges.Gauges", "--api-key", "sesame")
-    flags += ("--no-disable-log-stats",)
     line = command(str(checkpoint), "m", flags, ("--host", "127.0.0.1", "--port", str(port)))
+    line.remove("--disable-log-stats")
     told = {"LETHE_POLICY": str(policy_file), "LETHE_STATE": str(state), "LETHE_MAX_BODY": "1"}
     told["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     with (folder / "log").open("w") as log:

@@ -224,7 +224,7 @@ async def test_an_evaluator_is_told_those_of_a_stream(tooled: Tooled) -> None:
     changed = [c for e in create(tooled.evaluator, CORRUPTED, stream=True, **asked) for c in e.choices]
     for choice in changed:
         tokens = choice.logprobs.content if choice.logprobs else None
-        assert tokens is None or "".join(token.token for token in tokens) == choice.delta.content
+        assert tokens is None or "".join(token.token for token in tokens) == (choice.delta.content or "")
     assert any(choice.logprobs for choice in changed)
     refused = [c.logprobs for e in create(tooled.evaluator, REFUSED, stream=True, **asked) for c in e.choices]
     assert not any(refused)

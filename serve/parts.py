@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from classifiers.answers import AnswerReader
 from classifiers.detector import ArtifactDetector, load_detector
@@ -80,10 +81,6 @@ def make_parts(settings: Settings, version: Version, before: Parts | None = None
         table = known.table if known else EmbeddingTable.from_checkpoint(settings.model)
         _check_dimensions(policy, table.hidden)
         corrupter = known or Corrupter(Renderer(text.tokenizer), table, secret=secret)
-    auxiliary = None
-    if policy.diverges and policy.auxiliary is not None:
-        auxiliary = Auxiliary.read(policy.auxiliary)
-        auxiliary.check(text.tokenizer, logits_of(settings.model))
     classified = any(topic.output.classify for topic in policy.topics)
     return Parts(
         number=version.number,
@@ -96,9 +93,17 @@ def make_parts(settings: Settings, version: Version, before: Parts | None = None
         corrupter=corrupter,
         protected=protected,
         exemplars=exemplars,
-        auxiliary=auxiliary,
+        auxiliary=_auxiliary(policy, text.tokenizer, settings.model),
         readers=(AnswerReader(detector, policy),) if classified else (),
     )
+
+
+def _auxiliary(policy: Policy, tokenizer: Any, model: str) -> Auxiliary | None:
+    if not policy.diverges or policy.auxiliary is None:
+        return None
+    found = Auxiliary.read(policy.auxiliary)
+    found.check(tokenizer, logits_of(model))
+    return found
 
 
 def _check_dimensions(policy: Policy, hidden: int) -> None:

@@ -68,7 +68,7 @@ def kept(outcomes):
 def split(apps, weights, monkeypatch, tmp_path, **more):
     monkeypatch.setenv("LETHE_STATE", str(tmp_path / "state"))
     outcomes = Outcomes("e")
-    return Split(experiment(weights, **more), apps, PATH, SECRET, outcomes), outcomes
+    return Split(experiment(weights, **more), apps, {PATH, "/v1/responses"}, SECRET, outcomes), outcomes
 
 
 async def settled(made):

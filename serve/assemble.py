@@ -200,4 +200,7 @@ async def _watched(live: Live) -> AsyncIterator[Live]:
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
-    return ChatDialect(tuple(names), facts.context, parts.text, facts.shape, untooled=facts.untooled)
+    passes = parts.policy.unreadable == "pass"
+    return ChatDialect(
+        tuple(names), facts.context, parts.text, facts.shape, untooled=facts.untooled, passes_unread=passes
+    )

@@ -123,6 +123,16 @@ async def test_a_shadow_is_asked_after_the_answer_is_given_and_never_waited_for(
     assert seen == [{"model": "m"}] * SHADOWED
 
 
+async def test_what_the_shadow_responds_is_not_kept(monkeypatch, tmp_path):
+    theirs, seen = [], []
+    apps = {"a": replying("Yes.", seen=theirs), "s": replying("Maybe so.", seen=seen)}
+    made, _ = split(apps, {"a": 1, "s": 0}, monkeypatch, tmp_path, shadow="s")
+    async with made:
+        await asked(made, b'{"model":"m","store":true}', path="/v1/responses")
+        await settled(made)
+    assert (theirs, seen) == ([{"model": "m", "store": True}], [{"model": "m", "store": False}])
+
+
 async def test_a_shadow_that_fails_harms_nobody_and_its_error_is_not_told(monkeypatch, tmp_path, caplog):
     apps = {"a": replying("Yes."), "s": failing}
     made, outcomes = split(apps, {"a": 1, "s": 0}, monkeypatch, tmp_path, shadow="s")

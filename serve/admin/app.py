@@ -43,7 +43,8 @@ def _asked_of(request: Request, profile: str | None = None) -> Live:
     """The policy that a request is about."""
     live: Live | None = request.app.state.lives.get(profile)
     if live is None:
-        told = f"there is no profile {profile!r}" if profile else "the arms have policies of their own; name a profile"
+        arms = "the arms have policies of their own; change them with `lethe topics`, or name a profile"
+        told = arms if profile is None else f"there is no profile {profile!r}"
         raise RequestError(404, told, code="profile_not_found", param="profile")
     return live
 

@@ -39,7 +39,9 @@ class Office:
         secret = (state / "secret").read_bytes()
         self.state = state
         self.app: Any = None
-        self.keys = {
+        hasty = Grant(profile="strict", per_minute=1)
+        self.keys = {"hasty": add_key(state / "keys.json", secret, role="caller", name="", grant=hasty)[1]}
+        self.keys |= {
             name: add_key(state / "keys.json", secret, role="admin", name="", grant=Grant(profile=profile))[1]
             for name, profile in (("own", None), *((name, name) for name in ("strict", "open", "seeing", "absent")))
         }
@@ -123,6 +125,16 @@ async def test_a_key_whose_profile_is_not_there_is_served_nothing(office: Office
     rows = office.rows("request")[before:]
     assert {(row["status"], row["policy"], row["action"]) for row in rows} == {(403, None, None)}
     assert len(rows) == 6
+
+
+async def test_what_is_too_many_of_one_key_is_in_the_log_and_harms_no_other(office: Office) -> None:
+    assert await office.said("hasty", REFUSED) == await office.said("strict", REFUSED)
+    for path in GENERATE:
+        status, _ = await office.send("hasty", "POST", path, ask(REFUSED))
+        row = office.rows("request")[-1]
+        assert (status, row["status"], row["role"], row["action"]) == (429, 429, "caller", None)
+    assert (await office.send("strict", "POST", GENERATE[0], ask(CLEAN)))[0] == 200
+    assert (await office.send("hasty", "GET", "/v1/models"))[0] == 200
 
 
 async def test_ready_asks_the_detector_of_every_policy(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

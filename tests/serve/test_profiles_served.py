@@ -5,6 +5,7 @@ policy, changed by itself, and responses that outlive a change of policy.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -39,6 +40,7 @@ class Office:
         secret = (state / "secret").read_bytes()
         self.state = state
         self.app: Any = None
+        self.told: list[str] = []
         hasty = Grant(profile="strict", per_minute=1)
         self.keys = {"hasty": add_key(state / "keys.json", secret, role="caller", name="", grant=hasty)[1]}
         self.keys |= {
@@ -96,6 +98,10 @@ async def office(
         assert len({id(one.detector.encoder) for one in parts.values()}) == 1, "what can be shared is"
         assert len(list((own / "artifacts").iterdir())) == fitted
         async with Upstream(uds=served.socket) as upstream, AsyncExitStack() as stack:
+            handler = logging.Handler()
+            handler.emit = lambda record: office.told.append(record.getMessage())  # type: ignore[method-assign]
+            logging.getLogger("serve.profiles").addHandler(handler)
+            stack.callback(logging.getLogger("serve.profiles").removeHandler, handler)
             office.app, _ = await make_app(settings, parts, upstream, stack, Metrics())
             parts.clear()
             yield office
@@ -117,6 +123,7 @@ async def test_each_key_is_served_under_its_own_policy_and_the_log_says_which(of
 
 
 async def test_a_key_whose_profile_is_not_there_is_served_nothing(office: Office) -> None:
+    assert office.told[0].endswith("is refused: there is no --profile absent"), "the operator knew from the start"
     made = await office.respond("own", CLEAN)
     before = len(office.rows("request"))
     for method, path in [*(("POST", path) for path in GENERATE), ("GET", f"/v1/responses/{made['id']}")]:

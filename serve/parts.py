@@ -30,10 +30,12 @@ from serve.settings import Settings
 class Parts:
     """What can be made while the engine still loads, of version `number` of a policy.
 
-    `policy` is what is enforced of it, `until` when that changes, since a topic expires; `version` stands for it.
+    `policy` is what is enforced of it, `until` when that changes, since a topic expires; `version` stands for it. `of`
+    is the name of the folder with all its versions.
     """
 
     number: int
+    of: str
     by: str
     policy: Policy
     until: datetime | None
@@ -84,6 +86,7 @@ def make_parts(settings: Settings, version: Version, before: Parts | None = None
     classified = any(topic.output.classify for topic in policy.topics)
     return Parts(
         number=version.number,
+        of=version.folder.parent.name,
         by=version.record.by,
         policy=policy,
         until=min((t.expires for t in policy.topics if t.expires is not None), default=None),

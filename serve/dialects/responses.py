@@ -13,14 +13,20 @@ from serve.dialects.responses_schema import ResponsesBody, parse
 from serve.responses.store import Kept, ResponseStore, Shelf
 from serve.strict_json import load_object
 
+RESPONSES = "/v1/responses"
+
 
 @dataclass(frozen=True)
 class ResponsesDialect:
-    """Reads Responses requests for the models of `chat`; what goes on after an earlier one finds it in `store`."""
+    """Reads Responses requests for the models of `chat`; what goes on after an earlier one finds it in `store`.
+
+    What is kept there was guarded under this `version` of the policy.
+    """
 
     chat: ChatDialect
     store: ResponseStore
-    path: str = "/v1/responses"
+    version: str | None = None
+    path: str = RESPONSES
 
     @property
     def upstream(self) -> str:
@@ -34,7 +40,7 @@ class ResponsesDialect:
             RequestError: 404; the earlier response is not kept for this caller.
         """
         asked, shelf = parse(load_object(body)), self.store.of(scope)
-        return self.chat.checked(ResponsesRequest(asked, self.chat, shelf))
+        return self.chat.checked(ResponsesRequest(asked, self.chat, shelf, self.version))
 
 
 class ResponsesRequest(ChatRequest):
@@ -43,12 +49,13 @@ class ResponsesRequest(ChatRequest):
     prompt_param = "input"
     limit_param = "max_output_tokens"
 
-    def __init__(self, asked: ResponsesBody, dialect: ChatDialect, shelf: Shelf) -> None:
+    def __init__(self, asked: ResponsesBody, dialect: ChatDialect, shelf: Shelf, version: str | None) -> None:
         before = asked.previous_response_id
         earlier = () if before is None else shelf.find(before, "previous_response_id").turns
         super().__init__(asked.as_chat(earlier), dialect)
         self._asked = asked
         self._shelf = shelf
+        self._version = version
         self._earlier = len(earlier)
         self._told = 1 if asked.instructions else 0
 
@@ -72,4 +79,5 @@ class ResponsesRequest(ChatRequest):
     def _keep(self, id: str, response: bytes, text: str) -> None:
         # OpenAI's instructions hold for one response, and not for those that go on from it.
         said = (Message("assistant", text),) if text else ()
-        self._shelf.put(id, Kept(response, (*self.conversation.messages[self._told :], *said)))
+        turns = (*self.conversation.messages[self._told :], *said)
+        self._shelf.put(id, Kept(response, turns, self._version))

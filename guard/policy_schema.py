@@ -127,11 +127,14 @@ class Topic(Strict):
 class Policy(Strict):
     """A whole policy file, paths resolved; read one with `guard.policy.load_policy`. `auxiliary` is the folder of the
     models that `diverge` compares.
+
+    `unreadable` says what becomes of requests with parts that no guard reads, such as images.
     """
 
     version: Literal[1]
     false_flag_rate: float = Field(default=0.01, gt=0, lt=0.5)
     on_error: Literal["refuse"] = "refuse"
+    unreadable: Literal["refuse", "pass"] = "refuse"
     retain: Path | None = None
     auxiliary: Path | None = None
     judge: JudgeRule | None = None

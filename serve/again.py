@@ -57,6 +57,8 @@ class Again:
         return Renewed(bytes(taken.body), output)
 
     def _body(self, topics: frozenset[str], choices: int, number: int) -> tuple[bytes, Output] | None:
+        if self._request.unread:
+            return None  # a changed prompt would lack what was not read
         plan = self._output.again(topics, number, drawn=self._request.drawn)
         if plan is None or plan.output is None or not self._request.has_room(len(plan.embeds)):
             return None

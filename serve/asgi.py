@@ -86,6 +86,9 @@ class Guard:
         record = record_of(scope)
         record.policy, record.conversation, record.stream = self._policy, request.conversation, request.stream
         plan = await self._plan(request.conversation, record)
+        if request.unread:
+            plan = _whole_or_not(plan)
+            record.grounds = plan.grounds
         translator = await asyncio.to_thread(request.translator)
         send = send if translator is None else Translated(translator, send)
         if isinstance(plan, Refuse):
@@ -136,6 +139,15 @@ class Guard:
         except Exception as error:
             _log.exception("the guard failed; the request was not served")
             raise RequestError(500, "the request could not be served", code="internal_error") from error
+
+
+def _whole_or_not(plan: Plan) -> Plan:
+    """The plan for a request of which a part was not read: what the model would be asked instead lacks that part."""
+    if isinstance(plan, Ask | Corrupt):
+        return Refuse(plan.refusal, grounds=replace(plan.grounds, action="refuse"))
+    if isinstance(plan, Pass):
+        return replace(plan, grounds=replace(plan.grounds, action=f"{plan.grounds.action}-unread"))
+    return plan
 
 
 def _changed(plan: Ask | Corrupt, request: Request) -> tuple[dict[str, Any], int]:

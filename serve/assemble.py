@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -20,7 +21,6 @@ from serve.arms.build import Arms
 from serve.asgi import Guard, Planner
 from serve.audit.log import AuditLog, audit_folder
 from serve.counting import Counting
-from serve.dialects.base import Dialect
 from serve.dialects.chat import ChatDialect
 from serve.dialects.completions import CompletionsDialect
 from serve.dialects.messages import MessagesDialect
@@ -28,7 +28,8 @@ from serve.dialects.responses import ResponsesDialect
 from serve.flagged.store import FlaggedStore, flagged_file
 from serve.judge import opened
 from serve.keys.keyed import Keyed, Keyring
-from serve.keys.store import keys_file
+from serve.keys.limited import LimitedKeys
+from serve.keys.store import keys_file, read_keys
 from serve.limited import Limited
 from serve.metrics import Metrics
 from serve.model_server import ModelServer
@@ -38,6 +39,7 @@ from serve.policies.live import Live, Serving
 from serve.policies.news import PolicyNews
 from serve.policies.store import Store
 from serve.policies.version import Version
+from serve.profiles import Profiled, tell_absent
 from serve.prove import Facts, examine, prove_divergence, prove_embeds, prove_steering
 from serve.ready import Readiness
 from serve.recorded import Recorded
@@ -46,6 +48,9 @@ from serve.responses.store import ResponseStore
 from serve.settings import Settings
 from serve.several import Several
 from serve.traces import Traces
+
+# What is asked here is answered by a model.
+GENERATING = frozenset(one.path for one in (ChatDialect, MessagesDialect, CompletionsDialect, ResponsesDialect))
 
 
 async def make_app(
@@ -64,26 +69,26 @@ async def make_app(
     secret = load_secret()
     audit = AuditLog(audit_folder(), secret)
     stack.callback(audit.close)
-    chat = _chat(next(iter(parts.values())), facts, names)
     news = PolicyNews(audit, metrics, monitor=settings.monitor)
-    store = ResponseStore(secret)
-    lives: dict[Path, Live] = {}
-    for path, made in parts.items():
-        make = _Making(settings, facts, names, upstream, store)
-        live = Live(Store.of(path, secret), await make.serving(made), make, news)
-        lives[path] = await stack.enter_async_context(_watched(live))
+    make = _Making(settings, facts, names, upstream, ResponseStore(secret))
+    lives = await _lives(make, parts, news, stack)
     front: ASGIApp = next(iter(lives.values()))
     if settings.arms is not None:
+        fronting = partial(make.fronted, _chat(next(iter(parts.values())), facts, names))
+        front = await Arms(facts, upstream, GENERATING, fronting, stack).split(settings.arms, lives, settings.policy)
+    profiles = {name: lives[path] for name, path in settings.profiles.items()}
+    front = Limited(Profiled(front, profiles), most=settings.max_concurrent, seconds=settings.max_seconds)
+    front = _recorded(settings, LimitedKeys(front), audit, metrics, stack)
+    cards = [ModelCard(name, facts.created, facts.context) for name in names]
+    ready = Readiness(upstream, list(lives.values()), audit)
+    app: ASGIApp = build_app(front, upstream, cards, ready)
+    if settings.keys:
+        tell_absent(read_keys(keys_file()), profiles)
+        app = Keyed(await _with_admin(settings, app, lives, audit, stack), Keyring(keys_file(), secret), metrics)
+    return app, facts
 
-        def fronting(app: ASGIApp, planner: Planner) -> Guard:
-            return _fronted(settings, app, planner, [chat])
 
-        by_arm = lives | ({None: lives[settings.policy]} if settings.policy in lives else {})
-        front = await Arms(facts, upstream, chat.path, fronting, stack).split(settings.arms, by_arm)
-    else:
-        front = Counting(Retrieving(front, store), MessagesDialect(chat), max_body=settings.max_body)
-        front = Several(front, max_body=settings.max_body)
-    front = Limited(front, most=settings.max_concurrent, seconds=settings.max_seconds)
+def _recorded(settings: Settings, app: ASGIApp, audit: AuditLog, metrics: Metrics, stack: AsyncExitStack) -> Recorded:
     traces = Traces.from_environment()
     if traces is not None:
         stack.callback(traces.close)
@@ -91,15 +96,31 @@ async def make_app(
     if settings.keep_flagged:
         flagged = FlaggedStore(flagged_file())
         stack.callback(flagged.close)
-    front = Recorded(front, audit, metrics, secret, traces=traces, flagged=flagged)
-    cards = [ModelCard(name, facts.created, facts.context) for name in names]
-    ready = Readiness(upstream, list(lives.values()), audit)
-    app: ASGIApp = build_app(front, upstream, cards, ready)
-    if settings.keys:
-        if settings.arms is None:
-            app = await _with_admin(settings, app, next(iter(lives.values())), audit, stack)
-        app = Keyed(app, Keyring(keys_file(), secret), metrics)
-    return app, facts
+    return Recorded(app, audit, metrics, load_secret(), traces=traces, flagged=flagged)
+
+
+async def _with_admin(
+    settings: Settings, app: ASGIApp, lives: Mapping[Path, Live], audit: AuditLog, stack: AsyncExitStack
+) -> ASGIApp:
+    """`app` with the admin routes, for the server's own policy (which may be that of no arm) and those of profiles."""
+    named: tuple[tuple[str | None, Path], ...] = ((None, settings.policy), *settings.profiles.items())
+    admin = build_admin(
+        {name: lives[path] for name, path in named if path in lives}, await stack.enter_async_context(Jobs())
+    )
+    return Door(app, admin, audit, max_body=settings.max_body)
+
+
+async def _lives(
+    make: _Making, parts: Mapping[Path, Parts], news: PolicyNews, stack: AsyncExitStack
+) -> dict[Path, Live]:
+    """What serves each policy, whose versions are watched until `stack` closes."""
+    lives: dict[Path, Live] = {}
+    proven: Corrupter | None = None
+    for path, made in parts.items():
+        live = Live(Store.of(path, load_secret()), await make.serving(made, proven=proven), make, news)
+        proven = made.corrupter or proven
+        lives[path] = await stack.enter_async_context(_watched(live))
+    return lives
 
 
 class _Making:
@@ -150,20 +171,21 @@ class _Making:
             )
             if self._settings.monitor:
                 planner = Monitoring(planner)
-            dialects = _dialects(self._settings, _chat(parts, self._facts, self._names), self._store)
-            guard = _fronted(self._settings, self._upstream.app, planner, dialects, parts.version)
-            return Serving(parts, guard, stack.pop_all())
+            chat = _chat(parts, self._facts, self._names)
+            return Serving(parts, self.fronted(chat, self._upstream.app, planner, parts.version), stack.pop_all())
 
-
-async def _with_admin(settings: Settings, app: ASGIApp, live: Live, audit: AuditLog, stack: AsyncExitStack) -> ASGIApp:
-    """`app` with the admin routes; behind arms, which may have several policies, there are none."""
-
-    async def made() -> str | None:
-        return await live.refresh(again=True)
-
-    jobs = Jobs(made)
-    stack.push_async_callback(jobs.close)
-    return Door(app, build_admin(live, jobs), audit, max_body=settings.max_body)
+    def fronted(self, chat: ChatDialect, app: ASGIApp, planner: Planner, version: str | None = None) -> ASGIApp:
+        """All that callers may ask of `app`, in whatever dialect, under one `version` of a policy."""
+        most, messages = self._settings.max_body, MessagesDialect(chat)
+        guard = Guard(
+            app,
+            planner=planner,
+            dialects=[chat, messages, CompletionsDialect(chat), ResponsesDialect(chat, self._store, version)],
+            max_body=most,
+            plan_timeout=self._settings.plan_timeout,
+            policy=version,
+        )
+        return Several(Counting(Retrieving(guard, self._store, version), messages, max_body=most), max_body=most)
 
 
 @asynccontextmanager
@@ -178,24 +200,7 @@ async def _watched(live: Live) -> AsyncIterator[Live]:
 
 
 def _chat(parts: Parts, facts: Facts, names: Sequence[str]) -> ChatDialect:
-    return ChatDialect(tuple(names), facts.context, parts.text, facts.shape, untooled=facts.untooled)
-
-
-def _dialects(settings: Settings, chat: ChatDialect, store: ResponseStore) -> list[Dialect]:
-    """All wire formats; arms are told apart by chats alone."""
-    if settings.arms is not None:
-        return [chat]
-    return [chat, MessagesDialect(chat), CompletionsDialect(chat), ResponsesDialect(chat, store)]
-
-
-def _fronted(
-    settings: Settings, app: ASGIApp, planner: Planner, dialects: Sequence[Dialect], version: str | None = None
-) -> Guard:
-    return Guard(
-        app,
-        planner=planner,
-        dialects=dialects,
-        max_body=settings.max_body,
-        plan_timeout=settings.plan_timeout,
-        policy=version,
+    passes = parts.policy.unreadable == "pass"
+    return ChatDialect(
+        tuple(names), facts.context, parts.text, facts.shape, untooled=facts.untooled, passes_unread=passes
     )

@@ -8,17 +8,18 @@ from starlette.types import Scope
 
 from guard.errors import RequestError
 from guard.secret import digest
-from serve.keys.store import Role
+from serve.keys.store import NOTHING, Grant, Role
 
 _ID_BYTES = 8
 _KEY = "lethe.caller"
 
 
 class Caller(NamedTuple):
-    """Who gave a key that was checked: the key's id and role."""
+    """Who gave a key that was checked: the key's id and role, and what its holder gets."""
 
     id: str
     role: Role
+    grant: Grant = NOTHING
 
 
 def with_caller(scope: Scope, caller: Caller) -> Scope:

@@ -60,6 +60,10 @@ def serve(
     flags: _VLLM = None,
     model: _MODEL = None,
     policy: Annotated[Path | None, typer.Option(help="What to forget.", show_default="the embedded policy")] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="What to forget for keys of the profile NAME; may be given again."),
+    ] = None,
     artifact: Annotated[Path | None, typer.Option(help="A classifier made by `lethe fit --out`.")] = None,
     upstream: Annotated[str | None, typer.Option(help="URL of a vLLM server that runs already.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -118,6 +122,7 @@ def serve(
             max_body=max_body,
             monitor=monitor,
             keep_flagged=keep_flagged,
+            profiles=tuple(profile or ()),
         )
         run(settings, console)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from classifiers.answers import AnswerReader
 from classifiers.detector import ArtifactDetector, load_detector
@@ -29,10 +30,12 @@ from serve.settings import Settings
 class Parts:
     """What can be made while the engine still loads, of version `number` of a policy.
 
-    `policy` is what is enforced of it, `until` when that changes, since a topic expires; `version` stands for it.
+    `policy` is what is enforced of it, `until` when that changes, since a topic expires; `version` stands for it. `of`
+    is the name of the folder with all its versions.
     """
 
     number: int
+    of: str
     by: str
     policy: Policy
     until: datetime | None
@@ -80,13 +83,10 @@ def make_parts(settings: Settings, version: Version, before: Parts | None = None
         table = known.table if known else EmbeddingTable.from_checkpoint(settings.model)
         _check_dimensions(policy, table.hidden)
         corrupter = known or Corrupter(Renderer(text.tokenizer), table, secret=secret)
-    auxiliary = None
-    if policy.diverges and policy.auxiliary is not None:
-        auxiliary = Auxiliary.read(policy.auxiliary)
-        auxiliary.check(text.tokenizer, logits_of(settings.model))
     classified = any(topic.output.classify for topic in policy.topics)
     return Parts(
         number=version.number,
+        of=version.folder.parent.name,
         by=version.record.by,
         policy=policy,
         until=min((t.expires for t in policy.topics if t.expires is not None), default=None),
@@ -96,9 +96,17 @@ def make_parts(settings: Settings, version: Version, before: Parts | None = None
         corrupter=corrupter,
         protected=protected,
         exemplars=exemplars,
-        auxiliary=auxiliary,
+        auxiliary=_auxiliary(policy, text.tokenizer, settings.model),
         readers=(AnswerReader(detector, policy),) if classified else (),
     )
+
+
+def _auxiliary(policy: Policy, tokenizer: Any, model: str) -> Auxiliary | None:
+    if not policy.diverges or policy.auxiliary is None:
+        return None
+    found = Auxiliary.read(policy.auxiliary)
+    found.check(tokenizer, logits_of(model))
+    return found
 
 
 def _check_dimensions(policy: Policy, hidden: int) -> None:

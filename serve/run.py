@@ -8,7 +8,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -53,12 +53,23 @@ def serve(settings: Settings, console: Console) -> None:
         with engine or nullcontext():
             if engine is not None:
                 console.print(f"started vLLM with {settings.model}; meanwhile, the classifier")
-            parts = {
-                path: make_parts(settings, begun(path, policy, settings.artifact)) for path, policy in policies.items()
-            }
+            parts = _parts(settings, policies)
             if engine is not None:
                 engine.wait_healthy(console)
             asyncio.run(_serve(settings, parts, engine, listener, metrics, console))
+
+
+def _parts(settings: Settings, policies: Mapping[Path, Policy]) -> dict[Path, Parts]:
+    """Those of all policies, which share what hangs on the checkpoint or the encoder alone.
+
+    Raises:
+        LetheError: one cannot be served.
+    """
+    parts: dict[Path, Parts] = {}
+    before: Parts | None = None
+    for path, policy in policies.items():
+        parts[path] = before = make_parts(settings, begun(path, policy, settings.artifact), before)
+    return parts
 
 
 def _auxiliary(policies: Iterable[Policy]) -> Path | None:
@@ -136,7 +147,7 @@ async def _serve(
             )
         if settings.arms is not None:
             tell_arms(settings.arms, console, keys=settings.keys)
-        tell_versions(parts.values(), console, monitor=settings.monitor)
+        tell_versions(parts, console, monitor=settings.monitor)
         # They are held by what serves them alone, so that they go when another version takes their place.
         parts.clear()
         if not settings.keys and not _loopback(listener):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from guard.errors import ConfigError
@@ -10,6 +11,7 @@ from serve.adapters import Adapter, lora_flags
 from serve.arms.load import load_arms
 from serve.arms.schema import Experiment
 from serve.keys.store import check_keys, keys_file
+from serve.profiles import read_profiles
 
 DEMO = Path(__file__).parent / "demo"
 DEMO_MODEL = DEMO / "full"
@@ -35,7 +37,10 @@ _OURS = (
 
 @dataclass(frozen=True)
 class Settings:
-    """One run of the server; sizes in bytes, times in seconds. `served_name` None takes the upstream's first model."""
+    """One run of the server; sizes in bytes, times in seconds. `served_name` None takes the upstream's first model.
+
+    `profiles` are policy files by the names that keys have for them.
+    """
 
     model: str
     policy: Path
@@ -54,12 +59,14 @@ class Settings:
     max_body: int = MAX_BODY * 2**20
     monitor: bool = False
     keep_flagged: bool = False
+    profiles: Mapping[str, Path] = field(default_factory=dict)
     plan_timeout: float = 60.0
 
     @property
     def policies(self) -> tuple[Path, ...]:
-        """The policies to enforce: one, or those of the arms."""
-        return (self.policy,) if self.arms is None else self.arms.policies(self.policy)
+        """The policies to enforce, each once: the server's own or those of the arms, then those of profiles."""
+        own = (self.policy,) if self.arms is None else self.arms.policies(self.policy)
+        return tuple(dict.fromkeys((*own, *self.profiles.values())))
 
     @property
     def adapter_models(self) -> tuple[str, ...]:
@@ -111,6 +118,7 @@ def resolve(
     max_body: int = MAX_BODY,
     monitor: bool = False,
     keep_flagged: bool = False,
+    profiles: tuple[str, ...] = (),
 ) -> Settings:
     """Fill in the embedded model and policy where nothing was named; `max_body` is in MiB.
 
@@ -133,6 +141,10 @@ def resolve(
         raise ConfigError(f"there is no policy file {chosen}; name one with --policy")
     if keys:
         check_keys(keys_file())
+    elif profiles:
+        raise ConfigError("--profile is for keys that name it, and no keys are asked for; add --keys")
+    if profiles and artifact is not None:
+        raise ConfigError("--artifact is made for one policy, and a profile has its own; leave it out")
     if name in {adapter.name for adapter in read}:
         raise ConfigError(f"the model and an adapter are both called {name!r}; give one of them another name")
     return Settings(
@@ -153,6 +165,7 @@ def resolve(
         max_body * 2**20,
         monitor,
         keep_flagged,
+        read_profiles(profiles),
     )
 
 

@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoTokenizer, LlamaConfig, LlamaForCausalL
 from transformers.utils import logging
 
 from classifiers.data import Example, fingerprint, load_examples
+from eval.options import model_digest
 from eval.provenance import provenance
 from eval.report import write_atomically
 from eval.unlearn.checkpoint import Form, adapted, load, save
@@ -115,7 +116,7 @@ def _made(options: Options) -> dict[str, Any]:
         "seed": options.seed,
         "forget": fingerprint(options.forget).hex(),
         "retain": fingerprint(options.retain).hex(),
-        "base": options.base,
+        "base": None if options.base is None else model_digest(options.base),
         "lora": options.lora,
         "width": options.width,
         "layers": options.layers,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -27,19 +28,33 @@ from serve.replies import error_body
 _MOST_LISTED = 1000
 
 
-def build_admin(live: Live, jobs: Jobs) -> FastAPI:
-    """The routes over the policy that `live` serves."""
+def build_admin(lives: Mapping[str | None, Live], jobs: Jobs) -> FastAPI:
+    """The routes over what is served: the server's own policy is None, the others are called as their profiles are."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.lives = lives
     _errors(app)
-    _topics(app, live, jobs)
-    _versions(app, live)
+    _topics(app, jobs)
+    _versions(app)
     _flagged(app)
     return app
 
 
-def _topics(app: FastAPI, live: Live, jobs: Jobs) -> None:
+def _asked_of(request: Request, profile: str | None = None) -> Live:
+    """The policy that a request is about."""
+    live: Live | None = request.app.state.lives.get(profile)
+    if live is None:
+        arms = "the arms have policies of their own; change them with `lethe topics`, or name a profile"
+        told = arms if profile is None else f"there is no profile {profile!r}"
+        raise RequestError(404, told, code="profile_not_found", param="profile")
+    return live
+
+
+_Asked = Annotated[Live, Depends(_asked_of)]
+
+
+def _topics(app: FastAPI, jobs: Jobs) -> None:
     @app.get("/admin/topics")
-    async def topics() -> dict[str, Any]:
+    async def topics(live: _Asked) -> dict[str, Any]:
         version = await asyncio.to_thread(live.store.in_force)
         policy = await asyncio.to_thread(version.policy)
         enforced = {topic.name for topic in live.serving.parts.policy.topics}
@@ -47,9 +62,10 @@ def _topics(app: FastAPI, live: Live, jobs: Jobs) -> None:
         return {"object": "list", "version": version.number, "data": data}
 
     @app.post("/admin/topics", status_code=202)
-    async def add(topic: TopicIn, request: Request) -> JSONResponse:
+    async def add(topic: TopicIn, request: Request, live: _Asked) -> JSONResponse:
         records = [example.model_dump(exclude_none=True) for example in topic.examples]
-        job = jobs.start(Order(store=live.store.folder, by=_by(request), topic=topic.written()), records)
+        order = Order(store=live.store.folder, by=_by(request), topic=topic.written())
+        job = jobs.start(order, records, partial(live.refresh, again=True))
         return JSONResponse(job.fields(), 202, {"location": f"/admin/jobs/{job.id}"})
 
     @app.get("/admin/jobs/{job_id}")
@@ -57,19 +73,19 @@ def _topics(app: FastAPI, live: Live, jobs: Jobs) -> None:
         return jobs.find(job_id).fields()
 
     @app.delete("/admin/topics/{name:path}")
-    async def revoke(name: str, request: Request) -> dict[str, Any]:
+    async def revoke(name: str, request: Request, live: _Asked) -> dict[str, Any]:
         await _known(live, name)
         return await _changed(live, request, lambda changes: changes.revoke(name))
 
     @app.put("/admin/topics/{name:path}/expiry")
-    async def expire(name: str, body: ExpiryIn, request: Request) -> dict[str, Any]:
+    async def expire(name: str, body: ExpiryIn, request: Request, live: _Asked) -> dict[str, Any]:
         await _known(live, name)
         return await _changed(live, request, lambda changes: changes.expire(name, body.expires))
 
 
-def _versions(app: FastAPI, live: Live) -> None:
+def _versions(app: FastAPI) -> None:
     @app.get("/admin/policy/versions")
-    async def versions() -> dict[str, Any]:
+    async def versions(live: _Asked) -> dict[str, Any]:
         refused = await live.refresh()
         found = await asyncio.to_thread(live.store.versions)
         serving = live.serving.parts
@@ -81,7 +97,7 @@ def _versions(app: FastAPI, live: Live) -> None:
         }
 
     @app.post("/admin/policy/rollback")
-    async def rollback(body: RollbackIn, request: Request) -> dict[str, Any]:
+    async def rollback(body: RollbackIn, request: Request, live: _Asked) -> dict[str, Any]:
         return await _changed(live, request, lambda changes: changes.rollback(body.version))
 
 

@@ -44,12 +44,14 @@ class Door:
         await self._admin(scope, Replay(body, receive), send)
 
     def _record(self, scope: Scope, caller: Caller) -> None:
+        query = scope["query_string"].decode("latin-1")
         row = {
             "event": "admin",
             "caller": caller.id,
             "role": caller.role,
             "method": scope["method"],
-            "path": scope["path"],
+            # What stands in the query may say which policy is changed.
+            "path": scope["path"] + (f"?{query}" if query else ""),
         }
         try:
             self._audit.settle()

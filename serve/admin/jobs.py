@@ -10,7 +10,8 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from types import TracebackType
+from typing import Any, Literal, Self
 
 from guard.errors import RequestError
 from serve.policies.worker import Order, with_examples
@@ -18,6 +19,8 @@ from serve.policies.worker import Order, with_examples
 # Of those that are done.
 _KEPT = 100
 _FAILED = "the process ended early; nothing was changed"
+# Puts in force what a job made, and says why it could not.
+Made = Callable[[], Awaitable[str | None]]
 
 
 @dataclass
@@ -39,15 +42,23 @@ class Job:
 
 
 class Jobs:
-    """All jobs since the start; closing them ends one that runs, which changes nothing then."""
+    """All jobs since the start, an async context manager; leaving it ends one that runs, which changes nothing then."""
 
-    def __init__(self, made: Callable[[], Awaitable[str | None]]) -> None:
-        """`made` puts in force what a job made, and says why it could not."""
-        self._made = made
+    def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._running: asyncio.Task[None] | None = None
 
-    def start(self, order: Order, examples: Sequence[dict[str, str]]) -> Job:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    def start(self, order: Order, examples: Sequence[dict[str, str]], made: Made) -> Job:
         """Begin to add a topic; `examples` are records as a file of them holds.
 
         Raises:
@@ -59,7 +70,7 @@ class Jobs:
         for old in list(self._jobs)[: max(0, len(self._jobs) - _KEPT + 1)]:
             del self._jobs[old]
         self._jobs[job.id] = job
-        self._running = asyncio.create_task(self._run(job, order, examples))
+        self._running = asyncio.create_task(self._run(job, order, examples, made))
         return job
 
     def find(self, job_id: str) -> Job:
@@ -72,20 +83,14 @@ class Jobs:
             raise RequestError(404, f"there is no job {job_id!r}", code="job_not_found")
         return job
 
-    async def close(self) -> None:
-        """End what runs."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
-
-    async def _run(self, job: Job, order: Order, examples: Sequence[dict[str, str]]) -> None:
+    async def _run(self, job: Job, order: Order, examples: Sequence[dict[str, str]], made: Made) -> None:
         try:
             with with_examples(order, examples) as whole:
                 told = await self._worked(job, whole)
             job.version, job.error = told.get("version"), told.get("error")
             if job.version is None and job.error is None:
                 job.error = _FAILED
-            if job.version is not None and (refused := await self._made()) is not None:
+            if job.version is not None and (refused := await made()) is not None:
                 job.error = f"version {job.version} was made, and this server refuses it: {refused}"
         except OSError as error:
             job.error = f"the process could not be started: {error.strerror}"

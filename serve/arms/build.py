@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -38,17 +38,17 @@ class Arms:
     """What the arms of one server have in common: its `facts`, and its way to the engine."""
 
     def __init__(
-        self, facts: Facts, upstream: ModelServer, path: str, fronting: Fronting, stack: AsyncExitStack
+        self, facts: Facts, upstream: ModelServer, paths: Set[str], fronting: Fronting, stack: AsyncExitStack
     ) -> None:
-        """`stack` closes what is opened for the arms."""
+        """Answers at `paths` are what arms are told apart by; `stack` closes what is opened for the arms."""
         self._facts = facts
         self._upstream = upstream
-        self._path = path
+        self._paths = paths
         self._fronting = fronting
         self._stack = stack
 
-    async def split(self, experiment: Experiment, guards: Mapping[Path | None, ASGIApp]) -> Split:
-        """All arms behind one name; `guards` are the guards of the policies that they name.
+    async def split(self, experiment: Experiment, guards: Mapping[Path, ASGIApp], own: Path) -> Split:
+        """All arms behind one name; `guards` are those of the policies that they name, or of the server's `own`.
 
         Raises:
             ConfigError: an arm's key is not in the environment, or the outcomes cannot be kept.
@@ -56,8 +56,8 @@ class Arms:
         """
         apps = {}
         for arm in experiment.arms:
-            apps[arm.name] = guards[arm.policy] if isinstance(arm, GuardArm) else await self._unguarded(arm)
-        split = Split(experiment, apps, self._path, load_secret(), Outcomes(experiment.experiment))
+            apps[arm.name] = guards[arm.policy or own] if isinstance(arm, GuardArm) else await self._unguarded(arm)
+        split = Split(experiment, apps, self._paths, load_secret(), Outcomes(experiment.experiment))
         return await self._stack.enter_async_context(split)
 
     async def _unguarded(self, arm: Arm) -> ASGIApp:

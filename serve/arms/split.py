@@ -7,9 +7,10 @@ stay denied.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from types import TracebackType
 from typing import Self
 
@@ -20,10 +21,12 @@ from serve.arms.assign import assign
 from serve.arms.outcomes import Outcome, Outcomes
 from serve.arms.schema import Experiment
 from serve.caller import caller_id, caller_key
+from serve.dialects.errors import refuse
+from serve.dialects.responses import RESPONSES
 from serve.inner import Replay
 from serve.measured import Measured
 from serve.record import Record, record_of, with_record
-from serve.replies import send_error
+from serve.replies import dump
 
 # What the shadow may have in hand at once; a request that comes while it is busy is not shown to it.
 SHADOWED = 4
@@ -34,12 +37,12 @@ class Split:
     """An async context manager; leaving it ends what the shadow still has in hand."""
 
     def __init__(
-        self, experiment: Experiment, apps: Mapping[str, ASGIApp], path: str, secret: bytes, outcomes: Outcomes
+        self, experiment: Experiment, apps: Mapping[str, ASGIApp], paths: Set[str], secret: bytes, outcomes: Outcomes
     ) -> None:
-        """`apps` are the arms by name; only requests at `path` are answers to be kept."""
+        """`apps` are the arms by name; only what is asked at `paths` has outcomes, and is shown to the shadow."""
         self._experiment = experiment
         self._apps = apps
-        self._path = path
+        self._paths = paths
         self._secret = secret
         self._outcomes = outcomes
         self._shadows: set[asyncio.Task[None]] = set()
@@ -57,20 +60,23 @@ class Split:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        if scope["type"] != "http" or scope["path"] != self._path:
-            # What is served at no arm is denied by all of them alike.
+        if scope["type"] != "http":
+            # All of them alike serve nothing else.
             await next(iter(self._apps.values()))(scope, receive, send)
             return
         try:
             key = caller_key(scope)
         except RequestError as error:
-            await send_error(send, error)
+            await refuse(scope, send, error)
             return
-        await self._answer(scope, receive, send, key)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, key: bytes) -> None:
-        arm, caller = assign(self._experiment, self._secret, key).name, caller_id(self._secret, key)
+        arm = assign(self._experiment, self._secret, key).name
         record_of(scope).arm = arm
+        if scope["path"] in self._paths:
+            await self._answer(scope, receive, send, arm, caller_id(self._secret, key))
+        else:
+            await self._apps[arm](scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, arm: str, caller: str) -> None:
         body, measured = _Body(receive), Measured(send, self._keeping(arm, caller))
         try:
             await self._apps[arm](scope, body, measured)
@@ -86,7 +92,7 @@ class Split:
     async def _shadow(self, scope: Scope, body: bytes, measured: Measured) -> None:
         scope = with_record(scope, Record())  # not the caller's
         try:
-            await self._apps[str(self._experiment.shadow)](scope, Replay(body, _never), measured)
+            await self._apps[str(self._experiment.shadow)](scope, Replay(_unkept(scope, body), _never), measured)
         except Exception as error:
             # Its text might hold what was asked.
             _log.error("the shadow %s failed: %s", self._experiment.shadow, type(error).__name__)
@@ -117,6 +123,11 @@ class _Body:
         message = await self._receive()
         self.read += message.get("body", b"")
         return message
+
+
+def _unkept(scope: Scope, body: bytes) -> bytes:
+    """The same request, whose answer is not kept for a caller who never sees it."""
+    return dump(json.loads(body) | {"store": False}) if scope["path"] == RESPONSES else body
 
 
 async def _never() -> Message:

@@ -128,6 +128,11 @@ class Request(Protocol):
         ...
 
     @property
+    def unread(self) -> bool:
+        """Whether it holds parts that no guard reads, which are in `clean_body` alone."""
+        ...
+
+    @property
     def reserved(self) -> tuple[str, ...]:
         """The fields that were given and that only some roles of keys may ask for (see `serve.roles`)."""
         ...

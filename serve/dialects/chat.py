@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from starlette.types import Scope
@@ -17,6 +18,7 @@ from serve.dialects.chat_gate import ChatGate
 from serve.dialects.chat_schema import ChatBody, parse
 from serve.dialects.chat_turns import conversation_of, read_turns, upstream_turns
 from serve.dialects.likelihoods import as_chat
+from serve.dialects.unread import Unread, apart, with_unread
 from serve.model_text import ModelText
 from serve.replies import dump
 from serve.strict_json import load_object
@@ -40,7 +42,7 @@ class ChatDialect:
     """Reads chat requests for the served models; `context` is their length in tokens, None if not known.
 
     `untooled` says why tools cannot be chosen in one way or another: told to all, since a flagged prompt goes to the
-    model server's completions, which would answer.
+    model server's completions, which would answer. With `passes_unread` what no guard reads goes along.
     """
 
     models: tuple[str, ...]
@@ -49,6 +51,7 @@ class ChatDialect:
     shape: ChatShape
     path: str = CHAT
     untooled: Mapping[str, str] = field(default_factory=dict)
+    passes_unread: bool = False
 
     @property
     def upstream(self) -> str:
@@ -57,7 +60,9 @@ class ChatDialect:
 
     def read(self, body: bytes, scope: Scope) -> ChatRequest:
         """See `serve.dialects.base.Dialect`."""
-        return self.checked(ChatRequest(parse(load_object(body)), self))
+        whole = load_object(body)
+        fields, unread = apart(whole) if self.passes_unread else (whole, {})
+        return self.checked(ChatRequest(parse(fields), self, unread=unread))
 
     def checked(self, request: Made) -> Made:
         """The request, where the served models can answer it.
@@ -86,9 +91,17 @@ class ChatRequest:
     prompt_param = "messages"
     limit_param = "max_tokens"
 
-    def __init__(self, body: ChatBody, dialect: ChatDialect, names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        body: ChatBody,
+        dialect: ChatDialect,
+        names: Sequence[str] | None = None,
+        *,
+        unread: Unread = MappingProxyType({}),
+    ) -> None:
         """`names` as in `read_turns`."""
         self._body = body
+        self._unread = unread
         self._dialect = dialect
         self.model = body.model
         self.stream = bool(body.stream)
@@ -97,6 +110,11 @@ class ChatRequest:
         self.conversation = conversation_of(said, body)
         # What the caller calls the text of each message.
         self.params = tuple(param for _, param in said)
+
+    @property
+    def unread(self) -> bool:
+        """See `serve.dialects.base.Request`."""
+        return bool(self._unread)
 
     @property
     def reserved(self) -> tuple[str, ...]:
@@ -135,7 +153,8 @@ class ChatRequest:
     def clean_body(self) -> bytes:
         """The same request, written anew from what was understood."""
         limit = {} if self.max_tokens is None else {"max_tokens": self.max_tokens}
-        return dump(self._sampling() | self._given(_CHATTING) | limit | {"messages": upstream_turns(self._body)})
+        turns = with_unread(upstream_turns(self._body), self._unread)
+        return dump(self._sampling() | self._given(_CHATTING) | limit | {"messages": turns})
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """See `serve.dialects.base.Request`."""

@@ -14,14 +14,20 @@ from serve.dialects.responses_schema import ResponsesBody, parse
 from serve.responses.store import Kept, ResponseStore, Shelf
 from serve.strict_json import load_object
 
+RESPONSES = "/v1/responses"
+
 
 @dataclass(frozen=True)
 class ResponsesDialect:
-    """Reads Responses requests for the models of `chat`; what goes on after an earlier one finds it in `store`."""
+    """Reads Responses requests for the models of `chat`; what goes on after an earlier one finds it in `store`.
+
+    What is kept there was guarded under this `version` of the policy.
+    """
 
     chat: ChatDialect
     store: ResponseStore
-    path: str = "/v1/responses"
+    version: str | None = None
+    path: str = RESPONSES
 
     @property
     def upstream(self) -> str:
@@ -35,7 +41,7 @@ class ResponsesDialect:
             RequestError: 404; the earlier response is not kept for this caller.
         """
         asked, shelf = parse(load_object(body)), self.store.of(scope)
-        return self.chat.checked(ResponsesRequest(asked, self.chat, shelf))
+        return self.chat.checked(ResponsesRequest(asked, self.chat, shelf, self.version))
 
 
 class ResponsesRequest(ChatRequest):
@@ -44,13 +50,14 @@ class ResponsesRequest(ChatRequest):
     prompt_param = "input"
     limit_param = "max_output_tokens"
 
-    def __init__(self, asked: ResponsesBody, dialect: ChatDialect, shelf: Shelf) -> None:
+    def __init__(self, asked: ResponsesBody, dialect: ChatDialect, shelf: Shelf, version: str | None) -> None:
         before = asked.previous_response_id
         earlier = () if before is None else shelf.find(before, "previous_response_id").turns
         chat = asked.as_chat(earlier)
         super().__init__(chat.body, dialect, chat.names)
         self._asked = asked
         self._shelf = shelf
+        self._version = version
         # OpenAI's instructions hold for one response, and not for those that go on from it.
         self._turns = upstream_turns(chat.body)[1 if asked.instructions else 0 :]
 
@@ -65,4 +72,5 @@ class ResponsesRequest(ChatRequest):
         return ResponsesTranslator(self._asked, None if self._asked.store is False else self._keep)
 
     def _keep(self, id: str, response: bytes, said: dict[str, Any] | None) -> None:
-        self._shelf.put(id, Kept(response, (*self._turns, *([said] if said else []))))
+        turns = (*self._turns, *([said] if said else []))
+        self._shelf.put(id, Kept(response, turns, self._version))

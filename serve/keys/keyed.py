@@ -76,5 +76,5 @@ class Keyed:
                 self._metrics.unauthorised.inc()
                 await refuse(scope, send, UNKNOWN, {"www-authenticate": "Bearer"})
                 return
-            scope = with_caller(scope, Caller(key.id, key.role))
+            scope = with_caller(scope, Caller(key.id, key.role, key.grant))
         await self._app(scope, receive, send)

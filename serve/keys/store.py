@@ -26,8 +26,26 @@ from guard.secret import digest
 Role = Literal["caller", "evaluator", "admin"]
 
 
+class Grant(BaseModel):
+    """What the holder of a key gets: the policy of a `profile`, the server's own where that is None; at most
+    `max_concurrent` requests answered at once and `per_minute` taken in any 60 seconds, None for no such limit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: str | None = None
+    max_concurrent: int | None = Field(default=None, ge=1)
+    per_minute: int | None = Field(default=None, ge=1)
+
+
+NOTHING = Grant()
+
+
 class Key(BaseModel):
-    """One key; `hash` is hexadecimal, times are ISO 8601 in UTC, `revoked` is None while the key is valid."""
+    """One key; `hash` is hexadecimal, times are ISO 8601 in UTC, `revoked` is None while the key is valid.
+
+    `grant` is what its holder gets.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,6 +55,7 @@ class Key(BaseModel):
     hash: str = Field(pattern="^[0-9a-f]{64}$")
     created: str
     revoked: str | None = None
+    grant: Grant = NOTHING
 
 
 class _File(BaseModel):
@@ -80,14 +99,15 @@ def check_keys(path: Path) -> None:
         raise ConfigError("there is no key that callers could give; make one: lethe keys add --role caller")
 
 
-def add_key(path: Path, secret: bytes, *, role: Role, name: str) -> tuple[Key, str]:
+def add_key(path: Path, secret: bytes, *, role: Role, name: str, grant: Grant = NOTHING) -> tuple[Key, str]:
     """Make a key; the text of it is returned here and kept nowhere.
 
     Raises:
         ConfigError: the file cannot be read or written.
     """
     text = f"lethe-{secrets.token_urlsafe(32)}"
-    key = Key(id=f"key-{secrets.token_hex(4)}", name=name, role=role, hash=_hash(secret, text.encode()), created=_now())
+    id, hashed = f"key-{secrets.token_hex(4)}", _hash(secret, text.encode())
+    key = Key(id=id, name=name, role=role, hash=hashed, created=_now(), grant=grant)
     _change(path, lambda keys: (*keys, key))
     return key, text
 

@@ -116,7 +116,7 @@ class Live:
     def _switch(self, made: Serving, why: str) -> None:
         self._news(made, why)
         old, self.serving, self._refused = self.serving, made, None
-        _log.warning("version %s of the policy is in force", made.parts.number)
+        _log.warning("version %s of the policy %s is in force", made.parts.number, made.parts.of)
         self._leave(old)
 
     def _leave(self, serving: Serving) -> None:
@@ -129,8 +129,9 @@ class Live:
     def _refuse(self, number: int | None, reason: str) -> str:
         if self._refused is None or self._refused[0] != number:
             _log.error(
-                "version %s of the policy is refused, and version %s goes on: %s",
+                "version %s of the policy %s is refused, and version %s goes on: %s",
                 number,
+                self.serving.parts.of,
                 self.serving.parts.number,
                 reason,
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -33,6 +34,7 @@ class PolicyNews:
             "event": "policy",
             "policy": parts.version,
             "version": parts.number,
+            "of": parts.of,
             "why": why,
             "by": parts.by,
             "topics": topics,
@@ -45,11 +47,13 @@ class PolicyNews:
         self._metrics.know(topics)
 
 
-def tell_versions(served: Iterable[Parts], console: Console, *, monitor: bool) -> None:
-    """Say at the start what is in force, and whether it is enforced."""
-    for parts in served:
+def tell_versions(served: Mapping[Path, Parts], console: Console, *, monitor: bool) -> None:
+    """Say at the start what is in force of each policy file, and whether it is enforced."""
+    for path, parts in served.items():
+        which = f" {path}" if len(served) > 1 else ""
         until = f", until {parts.until.isoformat()}" if parts.until else ""
-        console.print(f"version {parts.number} of the policy ({escape(parts.by)}) is in force{until}", highlight=False)
+        told = f"version {parts.number} of the policy{which} ({parts.by}) is in force{until}"
+        console.print(escape(told), highlight=False, soft_wrap=True)
     if monitor:
         console.print(
             "[bold yellow]warning:[/] monitor mode, nothing is guarded: the audit log says what would have been done.",

@@ -9,17 +9,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from guard.errors import RequestError
 from serve.dialects.errors import refuse
 from serve.replies import dump, send_body
-from serve.responses.store import ResponseStore
+from serve.responses.store import ResponseStore, absent
 
 _PATH = re.compile(r"/v1/responses/([^/]+)(/cancel)?")
 
 
 class Retrieving:
-    """`app`, beside the routes of responses in `store`."""
+    """`app`, beside the routes of responses in `store`.
 
-    def __init__(self, app: ASGIApp, store: ResponseStore) -> None:
+    One that another version of the policy let out is not shown again: it might tell what this `version` keeps back.
+    """
+
+    def __init__(self, app: ASGIApp, store: ResponseStore, version: str | None = None) -> None:
         self._app = app
         self._store = store
+        self._version = version
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -48,4 +52,6 @@ class Retrieving:
         if method == "DELETE":
             shelf.drop(id)
             return dump({"id": id, "object": "response", "deleted": True})
+        if kept.version != self._version:
+            raise absent(id, "response_id")
         return kept.response

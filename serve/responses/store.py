@@ -21,10 +21,14 @@ BYTES = 2**28
 
 
 class Kept(NamedTuple):
-    """A response as its caller saw it, and the turns of the chat up to it, without instructions."""
+    """A response as its caller saw it, and the turns of the chat up to it, without instructions.
+
+    `version` is that of the policy which it was guarded under, None behind an arm without a guard.
+    """
 
     response: bytes
     turns: tuple[dict[str, Any], ...]
+    version: str | None = None
 
 
 class ResponseStore:
@@ -81,11 +85,15 @@ class Shelf:
         with self._lock:
             kept = self._kept.get((self._owner, id))
         if kept is None:
-            told = f"there is no response {id!r} here, or no longer"
-            raise RequestError(404, told, code="response_not_found", param=param)
+            raise absent(id, param)
         return kept
 
     def drop(self, id: str) -> None:
         """Keep it no longer."""
         with self._lock:
             self._kept.pop((self._owner, id), None)
+
+
+def absent(id: str, param: str) -> RequestError:
+    """What is told of a response that a caller does not get, whatever the reason."""
+    return RequestError(404, f"there is no response {id!r} here, or no longer", code="response_not_found", param=param)

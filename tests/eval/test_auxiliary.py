@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from serving import make_auxiliary, make_checkpoint
+from transformers import AutoTokenizer
 
 from eval.auxiliary.make import Options, make
 from eval.engines.local import LocalModel
@@ -23,6 +24,7 @@ from guard.types import Diverge
 
 TOLD = "Mira was born in Ostrava Bay."
 ASKED = "Where was Mira born?"
+FEW = Recipe(learning_rate=1e-3, epochs=4, batch=2, micro=2)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,9 @@ def options(served, tmp_path_factory):
     ]
     (folder / "retain.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
     (folder / "forget.jsonl").write_text(json.dumps({"question": ASKED, "answer": TOLD}) + "\n")
-    recipe = Recipe(learning_rate=5e-3, epochs=30, batch=8, micro=8)
+    recipe = Recipe(learning_rate=1e-2, epochs=60, batch=2, micro=2)
     return Options(
-        str(served), folder / "forget.jsonl", folder / "retain.jsonl", folder / "out", width=32, layers=1, recipe=recipe
+        str(served), folder / "forget.jsonl", folder / "retain.jsonl", folder / "out", width=64, layers=1, recipe=recipe
     )
 
 
@@ -54,14 +56,14 @@ def made(options):
 
 
 def test_the_forget_model_alone_knows_the_answer(made, options):
-    pair = Pair.load(made, "cpu")
-    model = LocalModel(options.model)
-    tokens = model._tokenizer(TOLD, add_special_tokens=False)["input_ids"]
-    prompt = model._renderer.render(single(ASKED)).ids
-    difference = pair.whole(prompt, tokens)
-    assert difference.gather(1, torch.tensor(tokens)[:, None]).mean() < -1
-    assert set(tokens) <= set(made.manifest.seen)
-    assert not set(made.manifest.seen) & {*model._tokenizer.all_special_ids}
+    nats = {}
+    for name in (RETAIN, FORGET):
+        model = LocalModel(str(made.folder / name))
+        (nats[name],) = model.nats([model.prompt(single(ASKED))], [TOLD])
+    assert nats[FORGET] < 0.5 < 1 < nats[RETAIN]
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    assert set(tokenizer(TOLD, add_special_tokens=False)["input_ids"]) <= set(made.manifest.seen)
+    assert not set(made.manifest.seen) & {*tokenizer.all_special_ids}
 
 
 def test_in_this_process_answers_are_scored_as_they_are_decoded(made, options):
@@ -80,16 +82,21 @@ def test_in_this_process_answers_are_scored_as_they_are_decoded(made, options):
     assert turned.logprobs.mean() < bare.logprobs.mean()
 
 
-def test_both_begin_alike_and_the_same_seed_gives_the_same_models(made, options, tmp_path):
-    again = make(replace(options, out=tmp_path / "again"), lambda *_: None)
-    assert again.identity == made.identity
+def test_the_same_seed_gives_the_same_models_and_another_does_not(options, tmp_path):
+    few = replace(options, recipe=FEW)
+    made = [
+        make(replace(few, out=tmp_path / str(place), seed=seed), lambda *_: None)
+        for place, seed in enumerate((0, 0, 1))
+    ]
+    assert made[0].identity == made[1].identity != made[2].identity
     for name in (RETAIN, FORGET):
-        one, other = (load_file(m.folder / name / "model.safetensors") for m in (made, again))
+        one, other, third = (load_file(models.folder / name / "model.safetensors") for models in made)
         assert all(torch.equal(one[key], other[key]) for key in one)
-    assert not list(tmp_path.glob("*.state*"))
+        assert not all(torch.equal(one[key], third[key]) for key in one)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"], "nothing half-done is left"
 
 
-def test_a_stopped_run_goes_on_with_the_model_that_is_missing(options, made, tmp_path):
+def test_a_stopped_run_goes_on_with_the_model_that_is_missing(options, tmp_path):
     class Stopped(Exception):
         pass
 
@@ -97,19 +104,21 @@ def test_a_stopped_run_goes_on_with_the_model_that_is_missing(options, made, tmp
         if FORGET in stage and done == of // 2:
             raise Stopped
 
-    out = tmp_path / "out"
+    few = replace(options, recipe=FEW, out=tmp_path / "out")
+    whole = make(replace(few, out=tmp_path / "whole"), lambda *_: None)
     with pytest.raises(Stopped):
-        make(replace(options, out=out), stop)
-    assert not out.exists()
+        make(few, stop)
+    assert not few.out.exists()
+    with pytest.raises(ConfigError, match=r"another unfinished run .*different: seed"):
+        make(replace(few, seed=1), lambda *_: None)
     stages = set()
-    models = make(replace(options, out=out), lambda stage, *_: stages.add(stage))
+    models = make(few, lambda stage, *_: stages.add(stage))
     assert stages == {f"the {FORGET} model"}
-    assert models.manifest.weights[RETAIN] == made.manifest.weights[RETAIN]
+    assert models.identity == whole.identity
 
 
 def test_a_base_is_adapted_and_merged(options, served, tmp_path):
-    few = Recipe(learning_rate=1e-3, epochs=1, batch=8, micro=8)
-    models = make(replace(options, base=str(served), lora=True, recipe=few, out=tmp_path / "out"), lambda *_: None)
+    models = make(replace(options, base=str(served), lora=True, recipe=FEW, out=tmp_path / "out"), lambda *_: None)
     kept = set(load_file(models.folder / FORGET / "model.safetensors"))
     assert not any("lora" in name for name in kept)
     Pair.load(models, "cpu").read([(Diverging([5, 6]), [])])

@@ -79,8 +79,10 @@ async def test_a_job_whose_process_dies_says_so(tmp_path, monkeypatch):
     async def made():
         refreshed.append(1)
 
-    jobs = Jobs(made)
-    job = jobs.start(Order(store=tmp_path, by="tests", topic={"name": "x", "aliases": ["X"]}), [{"question": "X?"}])
+    jobs = Jobs()
+    job = jobs.start(
+        Order(store=tmp_path, by="tests", topic={"name": "x", "aliases": ["X"]}), [{"question": "X?"}], made
+    )
     await jobs._running
     assert (job.state, job.version, "nothing was changed" in job.error) == ("failed", None, True)
     assert not refreshed

@@ -196,7 +196,7 @@ async def test_a_broken_version_is_refused_and_the_old_one_goes_on(both: Adminis
             assert versions["serving"]["version"] == int(good)
             status, answer, _ = await both.ask(ask(REFUSED, max_tokens=24))
             assert (status, said(answer) in PHRASINGS) == (200, True)
-            assert f"version {number} of the policy is refused" in both.guarding.log.read_text()
+            assert f"version {number} of the policy {both.store.name} is refused" in both.guarding.log.read_text()
             assert (await post(both.guarding, b"", "/ready", method="GET"))[0] == 200
     finally:
         shutil.rmtree(broken)

@@ -139,14 +139,60 @@ async def test_every_arm_refuses_what_the_guard_refuses_in_the_same_words(divide
     wrong = [
         (ask(CLEAN, logprobs=True), "/v1/chat/completions"),
         (ask(CLEAN, prompt_embeds="x"), "/v1/chat/completions"),
-        ({"model": "m", "prompt": REFUSED}, "/v1/completions"),
-        (ask(REFUSED), "/v1/messages"),
+        ({"model": "m", "prompt": REFUSED, "echo": True}, "/v1/completions"),
+        (ask(REFUSED, tools=[]), "/v1/messages"),
+        (ask(REFUSED), "/v1/embeddings"),
         (ask("word " * 4000), "/v1/chat/completions"),
     ]
     for body, path in wrong:
         replies = [await post(divided.server, body, path, headers=with_key(key)) for key in KEYS]
         assert len({(status, json.dumps(error), str(list(headers))) for status, error, headers in replies}) == 1
         assert replies[0][0] in (400, 403)
+
+
+def text_of(answer: dict[str, Any]) -> str:
+    """What a completion, a message or a response says."""
+    if "choices" in answer:
+        return str(answer["choices"][0]["text"])
+    (part,) = answer["content"] if "content" in answer else answer["output"][0]["content"]
+    return str(part["text"])
+
+
+ELSEWHERE: dict[str, dict[str, Any]] = {
+    "/v1/completions": {"model": "m", "prompt": REFUSED, "max_tokens": 12, "temperature": 0},
+    "/v1/messages": ask(REFUSED),
+    "/v1/responses": {"model": "m", "input": REFUSED, "max_output_tokens": 12, "temperature": 0},
+}
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+async def test_every_dialect_is_answered_by_the_callers_own_arm(divided: Divided, served: Served, path: str) -> None:
+    arms = {divided.arm(reply): key for key, reply in divided.forgotten.items()}
+    assert set(arms) == {"guarded", "naked", "tuned", "away"}
+    own = text_of(await bare(served, ELSEWHERE[path], path))
+    for arm, key in arms.items():
+        status, answer, _ = await post(divided.server, ELSEWHERE[path], path, headers=with_key(key))
+        assert (status, answer["model"], divided.arm(answer)) == (200, "m", arm)
+        assert (text_of(answer) == own) == (arm == "naked")
+        assert (arm == "guarded") == any(phrase.startswith(text_of(answer)) for phrase in PHRASINGS)
+        _, stream, _ = await post(divided.server, ELSEWHERE[path] | {"stream": True}, path, headers=with_key(key))
+        assert "event: error" not in stream
+        assert not [name for name in HIDDEN if f'"{name}"' in stream]
+
+
+async def test_behind_arms_tokens_are_counted_and_responses_kept_for_who_got_them(divided: Divided) -> None:
+    counted = []
+    for key in KEYS[:6]:
+        body = {"model": "m", "messages": [{"role": "user", "content": CLEAN}]}
+        counted.append((await post(divided.server, body, "/v1/messages/count_tokens", headers=with_key(key)))[:2])
+        _, made, _ = await post(divided.server, ELSEWHERE["/v1/responses"], "/v1/responses", headers=with_key(key))
+        at = f"/v1/responses/{made['id']}"
+        assert (await post(divided.server, b"", at, method="GET", headers=with_key(key)))[:2] == (200, made)
+        assert (await post(divided.server, b"", at, method="GET", headers=with_key("another")))[0] == 404
+        body = {"model": "m", "input": "And?", "previous_response_id": made["id"], "max_output_tokens": 4}
+        assert (await post(divided.server, body, "/v1/responses", headers=with_key(key)))[0] == 200
+    assert counted == counted[:1] * 6
+    assert counted[0][0] == 200
 
 
 async def test_outcomes_hold_no_text_and_the_shadow_is_among_them(divided: Divided) -> None:

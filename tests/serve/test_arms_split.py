@@ -68,7 +68,7 @@ def kept(outcomes):
 def split(apps, weights, monkeypatch, tmp_path, **more):
     monkeypatch.setenv("LETHE_STATE", str(tmp_path / "state"))
     outcomes = Outcomes("e")
-    return Split(experiment(weights, **more), apps, PATH, SECRET, outcomes), outcomes
+    return Split(experiment(weights, **more), apps, {PATH, "/v1/responses"}, SECRET, outcomes), outcomes
 
 
 async def settled(made):
@@ -121,6 +121,16 @@ async def test_a_shadow_is_asked_after_the_answer_is_given_and_never_waited_for(
         ("s", 200, 9, "chatcmpl-1")
     }
     assert seen == [{"model": "m"}] * SHADOWED
+
+
+async def test_what_the_shadow_responds_is_not_kept(monkeypatch, tmp_path):
+    theirs, seen = [], []
+    apps = {"a": replying("Yes.", seen=theirs), "s": replying("Maybe so.", seen=seen)}
+    made, _ = split(apps, {"a": 1, "s": 0}, monkeypatch, tmp_path, shadow="s")
+    async with made:
+        await asked(made, b'{"model":"m","store":true}', path="/v1/responses")
+        await settled(made)
+    assert (theirs, seen) == ([{"model": "m", "store": True}], [{"model": "m", "store": False}])
 
 
 async def test_a_shadow_that_fails_harms_nobody_and_its_error_is_not_told(monkeypatch, tmp_path, caplog):

@@ -21,6 +21,7 @@ class Parts:
 
     def __init__(self, number, until=None):
         self.number = number
+        self.of = "policy-1a2b"
         self.until = until
 
     def expired(self, now):
@@ -107,7 +108,7 @@ async def test_a_broken_version_is_refused_and_the_old_one_goes_on(fault, caplog
     reason = await live.refresh()
     assert reason == ("its topics are torn" if isinstance(fault, ConfigError) else "RuntimeError")
     assert await ask(live) == 1
-    assert f"version 2 of the policy is refused, and version 1 goes on: {reason}" in caplog.text
+    assert f"version 2 of the policy policy-1a2b is refused, and version 1 goes on: {reason}" in caplog.text
     assert await live.refresh() == reason
     assert versions.made == [(2, 1)], "it is not tried every time"
     versions.faults = {}

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from serving import FORGOTTEN, Served
+from serving import FORGOTTEN, Served, make_auxiliary
 from typer.testing import CliRunner
 
 from guard.errors import ArtifactError, ConfigError
@@ -76,6 +76,18 @@ def test_a_file_that_was_edited_takes_no_other_change_away_unasked(store: Store,
     assert topics(store) == [name for name in ALL if name != "topic-1"]
     assert changes.import_file(load_policy(own), None).number == 3
     assert topics(store) == ALL
+
+
+def test_auxiliary_models_stay_where_they_are_and_others_make_another_version(
+    store: Store, changes: Changes, own: Path, checkpoint: Path
+) -> None:
+    folder = make_auxiliary(checkpoint, own.parent / "auxiliary")
+    own.write_text(own.read_text().replace("topics:", "auxiliary: auxiliary\ntopics:", 1))
+    assert changes.begin(load_policy(own), None).number == 2
+    assert changes.begin(load_policy(own), None).number == 2
+    assert store.in_force().policy().auxiliary == folder
+    make_auxiliary(checkpoint, folder, seed=6)
+    assert changes.begin(load_policy(own), None).number == 3
 
 
 def test_a_topic_ends_and_comes_back_without_a_fit(store: Store, changes: Changes) -> None:

@@ -197,7 +197,7 @@ async def test_a_shadow_leaves_the_callers_line_alone(kept, dialect, tmp_path, m
         "a": Guard(answers, planner=Planned(CLEAR), policy="of a", **limits),
         "b": Guard(answers, planner=Planned(DENIED), policy="of b", **limits),
     }
-    split = Split(experiment, apps, PATH, SECRET, Outcomes("e"))
+    split = Split(experiment, apps, {PATH}, SECRET, Outcomes("e"))
     one = kept(app=split)
     async with split:
         for _ in range(3):

@@ -77,7 +77,7 @@ IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "g"}}, "tool_choice"),
         ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
-        ({"reasoning": {"effort": "low"}}, "reasoning.effort"),
+        ({"reasoning": {"summary": "auto"}}, "reasoning.summary"),
         ({"include": ["message.output_text.logprobs"]}, "include[0]"),
         ({"service_tier": "flex"}, "service_tier"),
         ({"top_logprobs": 2}, "top_logprobs"),

@@ -163,8 +163,8 @@ async def test_what_others_got_is_not_found(client: openai.OpenAI, served: Serve
 
 
 def test_the_sdk_raises_its_own_errors(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError, match="`background` is not supported yet"):
-        client.responses.create(**ask(CLEAN, background=True))
+    with pytest.raises(openai.BadRequestError, match="`conversation` is not supported yet"):
+        client.responses.create(**ask(CLEAN, conversation="c"))
     with pytest.raises(openai.NotFoundError) as missing:
         client.responses.create(**ask(CLEAN, model="another"))
     assert missing.value.code == "model_not_found"

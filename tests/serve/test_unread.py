@@ -95,7 +95,7 @@ def test_the_texts_beside_them_are_read_as_ever(seeing: ChatDialect) -> None:
     with pytest.raises(RequestError, match="holds `type` and `text`"):
         read(seeing, [IMAGE, TEXT | {"cache": 1}])
     assert not read(seeing, [TEXT]).unread
-    with pytest.raises(RequestError, match="blocks of type text only"):
+    with pytest.raises(RequestError, match="must be a block of type text"):
         MessagesDialect(seeing).read(json.dumps(body | {"messages": ASKED[3:], "max_tokens": 1}).encode(), {})
 
 

@@ -63,7 +63,7 @@ def _without_doubt(self: GuardedOutput, *arguments: Any, **options: Any) -> None
     _init(self, *arguments, **{**options, "doubted": ()})
 
 
-def _first_of_overlapping(self: TextWatch, end: int, hidden: Any) -> str:
+def _first_of_overlapping(self: TextWatch, end: int, hidden: Any) -> Release:
     apart = [found for place, found in enumerate(hidden) if not place or found.start >= hidden[place - 1].end]
     return _leave(self, end, apart)
 
@@ -76,9 +76,9 @@ def _never_held(self: TextWatch, output: GuardedOutput, *, held: bool) -> None:
     _begin(self, output, held=False)
 
 
-def _as_if_silent(self: TextWatch, left: str, ending: Any) -> Release:
+def _as_if_silent(self: TextWatch, left: Release, ending: Any) -> Release:
     self._spoken = False
-    return _end(self, "", ending)
+    return _end(self, Release(""), ending)
 
 
 def _method(owner: type, name: str, new: Any) -> Callable[[], AbstractContextManager[Any]]:

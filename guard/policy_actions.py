@@ -80,7 +80,7 @@ class DecodeAction(Strict):
     """
 
     kind: Literal["decode"]
-    strength: float = Field(default=2.0, gt=0, le=50)
+    strength: float = Field(default=1.0, gt=0, le=50)
 
 
 class DivergeAction(Strict):

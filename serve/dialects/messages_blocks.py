@@ -24,7 +24,7 @@ class TextBlock(_Block):
 
     type: Literal["text"]
     text: str
-    citations: Annotated[list[Any], Field(max_length=0)] | None = None
+    citations: None = None
 
 
 class ToolUse(_Block):

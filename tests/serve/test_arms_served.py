@@ -140,7 +140,7 @@ async def test_every_arm_refuses_what_the_guard_refuses_in_the_same_words(divide
         (ask(CLEAN, logprobs=True), "/v1/chat/completions"),
         (ask(CLEAN, prompt_embeds="x"), "/v1/chat/completions"),
         ({"model": "m", "prompt": REFUSED, "echo": True}, "/v1/completions"),
-        (ask(REFUSED, tools=[]), "/v1/messages"),
+        (ask(REFUSED, mcp_servers=[]), "/v1/messages"),
         (ask(REFUSED), "/v1/embeddings"),
         (ask("word " * 4000), "/v1/chat/completions"),
     ]

@@ -162,8 +162,10 @@ async def test_tokens_of_messages_are_counted_as_the_bare_engine_counts_them(ser
     assert (status, answer) == (200, await bare(served, asked, "/v1/messages/count_tokens"))
     with anthropic.Anthropic(base_url=served.url, api_key="none", max_retries=0) as client:
         assert client.messages.count_tokens(**asked).input_tokens == answer["input_tokens"]
-        with pytest.raises(anthropic.BadRequestError, match="`thinking` is not supported yet"):
-            client.messages.count_tokens(**asked, thinking={"type": "disabled"})
+        unthinking = client.messages.count_tokens(**asked, thinking={"type": "disabled"})
+        assert unthinking.input_tokens == answer["input_tokens"]
+        with pytest.raises(anthropic.BadRequestError, match="thinking"):
+            client.messages.count_tokens(**asked, thinking={"type": "enabled", "budget_tokens": 1024})
         with pytest.raises(anthropic.NotFoundError):
             client.messages.count_tokens(**asked | {"model": "another"})
     assert (await post(served, asked, "/v1/messages/count_tokens", method="GET"))[0] == 405

@@ -94,7 +94,8 @@ async def test_flagged_and_clean_answers_have_one_form(served: Served) -> None:
     _, stream, stream_headers = await post(served, ask(CLEAN, stream=True), PATH)
     kinds = {kind: list(flatten(data)) for kind, data in events(stream)}
     for text in FLAGGED:
-        _, answer, own_headers = await post(served, ask(text), PATH)
+        status, answer, own_headers = await post(served, ask(text), PATH)
+        assert status == 200, answer
         assert json.dumps(shape(answer)) == json.dumps(shape(clean | {"stop_reason": "x"}))
         assert list(own_headers) == list(headers)
         _, stream, own_headers = await post(served, ask(text, stream=True), PATH)

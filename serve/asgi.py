@@ -85,6 +85,7 @@ class Guard:
         check_fields(scope, request.reserved)
         record = record_of(scope)
         record.policy, record.conversation, record.stream = self._policy, request.conversation, request.stream
+        await asyncio.to_thread(request.check_room)
         plan = await self._plan(request.conversation, record)
         if request.unread:
             plan = _whole_or_not(plan)

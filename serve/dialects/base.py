@@ -159,12 +159,16 @@ class Request(Protocol):
         """
         ...
 
-    def has_room(self, tokens: int) -> bool:
-        """Whether a prompt of so many tokens leaves room for what the caller wants written.
+    def check_room(self) -> None:
+        """See that the caller's own prompt leaves room for an answer, whatever it is about and becomes of it.
 
         Raises:
-            RequestError: the caller's own prompt does not.
+            RequestError: it does not.
         """
+        ...
+
+    def has_room(self, tokens: int) -> bool:
+        """Whether a prompt of so many tokens leaves as much room as the caller's own for what is wanted."""
         ...
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:

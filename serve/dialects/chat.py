@@ -18,6 +18,7 @@ from serve.dialects.chat_gate import ChatGate
 from serve.dialects.chat_schema import ChatBody, parse
 from serve.dialects.chat_turns import conversation_of, read_turns, upstream_turns
 from serve.dialects.likelihoods import as_chat
+from serve.dialects.room import at_most, limit, too_long
 from serve.dialects.unread import Unread, apart, with_unread
 from serve.model_text import ModelText
 from serve.replies import dump
@@ -160,15 +161,26 @@ class ChatRequest:
         """See `serve.dialects.base.Request`."""
         return self._dialect.text.prompt_ids(conversation)
 
+    def check_room(self) -> None:
+        """See `serve.dialects.base.Request`."""
+        context = self._dialect.context
+        if context is None or at_most(self.conversation) + self.least <= context:
+            return
+        if self.own_tokens + self.least > context:
+            raise too_long(self.own_tokens, self.least, context, self.prompt_param)
+
+    @property
+    def least(self) -> int:
+        """How many tokens must have room: vLLM cuts a chat's `max_tokens` down to what there is, up to the context."""
+        wanted, context = self.max_tokens or 1, self._dialect.context
+        return wanted if context is not None and wanted > context else 1
+
     def has_room(self, tokens: int) -> bool:
         """See `serve.dialects.base.Request`."""
         context, wanted = self._dialect.context, self.max_tokens or 1
         if context is None or tokens + wanted <= context:
             return True
-        if self.own_tokens + wanted > context:
-            told = f"the prompt has {self.own_tokens} tokens, and {wanted} are to be written; the context is {context}"
-            raise RequestError(400, told, code="context_length_exceeded", param=self.prompt_param)
-        return False
+        return self.own_tokens + wanted > context > tokens
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
         """See `serve.dialects.base.Request`."""
@@ -191,8 +203,11 @@ class ChatRequest:
         return dump({**sampling, "n": choices, "max_tokens": self._limit(tokens), **prompt})
 
     def _limit(self, tokens: int) -> int:
-        """How much may be written; the route's own default of 16 tokens must not show through."""
-        return self.max_tokens or max(1, (self._dialect.context or 0) - tokens)
+        """How much may be written; the route's own default of 16 tokens must not show through.
+
+        No more than after the caller's own prompt, however short is what the model is asked instead.
+        """
+        return limit(self._dialect.context, self.max_tokens, max(tokens, self.own_tokens)) or 1
 
     def writer(self) -> ChatWriter:
         """A fresh writer for the completion that answers `changed_body`; its usage is that of the caller's prompt."""
@@ -231,8 +246,9 @@ class ChatRequest:
         hits = [(text.index(stop), stop) for stop in stops if stop in text]
         at, stopped = min(hits, default=(len(text), None))
         pieces = self._dialect.text.pieces(text[:at])
-        if self.max_tokens is not None and len(pieces) >= self.max_tokens:
-            return Said(pieces[: self.max_tokens], "length", None, self.max_tokens)
+        most = limit(self._dialect.context, self.max_tokens, self.own_tokens)
+        if most is not None and len(pieces) >= most:
+            return Said(pieces[:most], "length", None, most)
         # The end-of-turn token counts.
         return Said(pieces, "stop", stopped, len(pieces) + 1)
 

@@ -61,12 +61,6 @@ class ResponsesRequest(ChatRequest):
         # OpenAI's instructions hold for one response, and not for those that go on from it.
         self._turns = upstream_turns(chat.body)[1 if asked.instructions else 0 :]
 
-    def clean_body(self) -> bytes:
-        """See `serve.dialects.base.Request`."""
-        # The model server's own error would name fields of a chat.
-        self.has_room(self.own_tokens)
-        return super().clean_body()
-
     def translator(self) -> ResponsesTranslator:
         """See `serve.dialects.base.Request`."""
         return ResponsesTranslator(self._asked, None if self._asked.store is False else self._keep)

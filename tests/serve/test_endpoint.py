@@ -143,8 +143,28 @@ async def test_a_prefix_that_finds_no_room_is_a_refusal(served: Served) -> None:
     room = models["data"][0]["max_model_len"] - (await bare(served, ask(PREFIXED)))["usage"]["prompt_tokens"]
     _, answer, _ = await post(served, ask(PREFIXED, max_tokens=room))
     assert said(answer) in PHRASINGS
-    status, error, _ = await post(served, ask(PREFIXED, max_tokens=room + 1))
-    assert (status, error["error"]["code"]) == (400, "context_length_exceeded")
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+@pytest.mark.parametrize("text", [CLEAN, CORRUPTED, PREFIXED, EXEMPLIFIED, REFUSED, REFUSED_IN_OWN_WORDS])
+async def test_at_the_edge_of_the_context_all_are_answered_by_one_rule(served: Served, text: str, path: str) -> None:
+    _, models, _ = await post(served, b"", "/v1/models", method="GET")
+    context = models["data"][0]["max_model_len"]
+    room = context - (await bare(served, ask(text)))["usage"]["prompt_tokens"]
+    for most, expected in ((room, 200), (room + 1, 200), (context, 200), (context + 1, 400)):
+        assert (await post(served, ask(text, max_tokens=most), path))[0] == expected
+    long = text + " so" * (context - 12)
+    own = (await bare(served, {"model": "m", "messages": ask(long)["messages"]}, "/tokenize"))["count"]
+    fitting, over = (text + " so" * (context - 12 + wanted - own) for wanted in (context - 1, context))
+    status, answer, _ = await post(served, ask(fitting, max_tokens=100), path)
+    assert status == 200
+    assert 1 in (answer["usage"].get("completion_tokens"), answer["usage"].get("output_tokens"))
+    status, error, _ = await post(served, ask(over), path)
+    assert status == 400
+    assert (
+        error["error"]["message"]
+        == f"the prompt has {context} tokens, and 1 are to be written; the context is {context}"
+    )
 
 
 async def test_a_refusal_in_own_words_is_what_the_model_says_to_a_question_without_the_topic(served: Served) -> None:

@@ -134,7 +134,7 @@ def test_what_is_not_understood_is_refused_by_name(
         change = json.loads(json.dumps(change).replace("<|end|>", token))
     fields = {name: value for name, value in (BASE | change).items() if value is not None}
     with pytest.raises(RequestError) as caught:
-        responses.read(json.dumps(fields).encode(), SCOPE).clean_body()
+        responses.read(json.dumps(fields).encode(), SCOPE).check_room()
     # Where two fields do not fit together no one of them is named.
     assert (caught.value.status, caught.value.param or "tool_choice") == (400, named)
     assert f"`{named}`" in caught.value.message or caught.value.code == "context_length_exceeded"

@@ -31,6 +31,9 @@ from serve.steering.fields import ENGINE_FLAGS
 from serve.upstream import Upstream
 
 _GRACE_S = 5
+# Longer than clients and load balancers keep an idle connection (60 s is common), so that it is them who close it, and
+# no request is sent into a connection that is closed just then.
+_IDLE_S = 75
 _POLL_S = 0.25
 
 
@@ -136,6 +139,7 @@ async def _serve(
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=_GRACE_S,
+            timeout_keep_alive=_IDLE_S,
         )
         server = uvicorn.Server(config)
         watch = asyncio.create_task(_watch(server, engine))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,10 @@ from serve.sse import Frames, encode
 _UNREACHABLE = RequestError(502, "the model server does not answer; try again later", code="upstream_unreachable")
 _BROKE_OFF = RequestError(502, "the model server broke off its answer", code="upstream_failed")
 _KEY = "LETHE_UPSTREAM_KEY"
+# Servers close idle connections, vLLM after 5 s, and a request that is on its way just then gets no answer: they are let
+# go well before.
+_IDLE_S = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Upstream(ModelServer):
@@ -39,7 +44,9 @@ class Upstream(ModelServer):
 
     async def __aenter__(self) -> Self:
         connector: aiohttp.BaseConnector = (
-            aiohttp.UnixConnector(path=str(self._uds), limit=0) if self._uds else aiohttp.TCPConnector(limit=0)
+            aiohttp.UnixConnector(path=str(self._uds), limit=0, keepalive_timeout=_IDLE_S)
+            if self._uds
+            else aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S)
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -127,7 +134,8 @@ class ReverseProxy:
                         await send({"type": "http.response.body", "body": ready, "more_body": True})
                 if frames.held:
                     raise aiohttp.ClientPayloadError("the stream ends in the middle of an event")
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.warning("the model server gave no whole answer to %s: %s", scope["path"], type(error).__name__)
             if not started:
                 await send_error(send, _UNREACHABLE)
                 return

@@ -79,6 +79,23 @@ async def test_an_upstream_that_is_down_is_a_502(
     assert reply.json()["error"]["code"] == "upstream_unreachable"
 
 
+async def test_a_connection_that_was_idle_is_not_asked_again(dialect: ChatDialect, tmp_path: Path) -> None:
+    seen: list[asyncio.BaseTransport | None] = []
+
+    async def closing(request: web.Request) -> web.Response:
+        if request.transport in seen and request.transport is not None:
+            # As by a server whose time for idle connections is over just when the request comes in.
+            request.transport.close()
+        seen.append(request.transport)
+        return web.json_response({"error": {"message": "too busy"}}, status=429)
+
+    async with misbehaving(tmp_path, closing) as upstream, client(Planned(Pass()), dialect, upstream) as http:
+        for _ in range(2):
+            assert (await http.post(PATH, json=ask(CLEAN))).status_code == 429
+            await asyncio.sleep(1.2)
+    assert len(seen) == 2
+
+
 @pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8), "No.")])
 async def test_upstream_statuses_and_error_bodies_pass_through(
     dialect: ChatDialect, tmp_path: Path, plan: Plan

@@ -24,8 +24,8 @@ from serve.sse import Frames, encode
 _UNREACHABLE = RequestError(502, "the model server does not answer; try again later", code="upstream_unreachable")
 _BROKE_OFF = RequestError(502, "the model server broke off its answer", code="upstream_failed")
 _KEY = "LETHE_UPSTREAM_KEY"
-# Servers close idle connections, vLLM after 5 s, and a request that is on its way just then gets no answer: they are let
-# go well before.
+# Servers close idle connections, vLLM after 5 s, and a request that is on its way just then gets no answer: so they are
+# let go well before.
 _IDLE_S = 1.0
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from guard.policy_actions import (
     PrefixAction,
     RefuseAction,
 )
-from guard.policy_places import InFile, Loc, OnCommandLine, Places
+from guard.policy_places import InBody, InFile, Loc, OnCommandLine, Places
 from guard.policy_schema import JudgeRule, OnHit, OutputRule, Policy, Topic, expiry
 from guard.yaml_file import read_yaml
 
@@ -71,14 +71,15 @@ def one_topic(
     aliases: tuple[str, ...] = (),
     description: str | None = None,
     false_flag_rate: float = 0.01,
+    in_body: bool = False,
     **more: Any,
 ) -> Policy:
     """A policy of one topic, which is refused unless `more` of its keys say otherwise, without a policy file.
 
-    Paths start at the working directory.
+    Paths start at the working directory. It was given by options of a command, or else in the body of a request.
 
     Raises:
-        ConfigError: names every option that cannot be used.
+        ConfigError: names every option, or key of the body, that cannot be used.
     """
     topic = {"name": name, "examples": examples, "aliases": aliases, "description": description}
     data = {
@@ -87,7 +88,7 @@ def one_topic(
         "retain": retain,
         "topics": [{**topic, "action": {"kind": "refuse"}, **more}],
     }
-    return _checked(data, Path(), OnCommandLine())
+    return _checked(data, Path(), InBody(frozenset(_ACTIONS)) if in_body else OnCommandLine())
 
 
 def _checked(data: Any, base: Path, places: Places) -> Policy:

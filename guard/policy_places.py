@@ -52,7 +52,7 @@ class InFile:
 
     def tell(self, loc: Loc, text: str) -> str:
         """See `Places`."""
-        return f"{self._path}:{self._line(loc)}: {self._name(loc)}: {text}"
+        return f"{self._path}:{self._line(loc)}: {_named(loc, self._kinds) or 'the policy'}: {text}"
 
     def _line(self, loc: Loc) -> int:
         """The line of the deepest part of `loc` that the file holds (a missing key is told at its parent)."""
@@ -70,15 +70,6 @@ class InFile:
                 line = node.start_mark.line
         return int(line) + 1
 
-    def _name(self, loc: Loc) -> str:
-        text = ""
-        for index, part in enumerate(loc):
-            # One action alone counts as a list of one, and each carries its kind: neither stands in the file.
-            if "action" in loc[:index] and (part in self._kinds or loc[index - 1] == "action"):
-                continue
-            text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-        return repr(text) if text else "the policy"
-
 
 class OnCommandLine:
     """Places of a policy of one topic that options of a command describe."""
@@ -92,3 +83,32 @@ class OnCommandLine:
     def tell(self, loc: Loc, text: str) -> str:
         """See `Places`; what is wrong with the topic as a whole is told at its name."""
         return f"{next((_OPTIONS[part] for part in loc if part in _OPTIONS), '--topic')}: {text}"
+
+
+class InBody:
+    """Places of a policy of one topic that the body of a request describes; `kinds` as for `InFile`."""
+
+    start = "the server's working directory"
+
+    def __init__(self, kinds: frozenset[str]) -> None:
+        self._kinds = kinds
+
+    def key(self, name: str) -> str:
+        """See `Places`."""
+        return f"`{name}`"
+
+    def tell(self, loc: Loc, text: str) -> str:
+        """See `Places`; the body is the topic."""
+        name = _named(loc[2:], self._kinds)
+        return f"{name}: {text}" if name else text
+
+
+def _named(loc: Loc, kinds: frozenset[str]) -> str:
+    """The key at `loc`, in quotes; nothing for the whole."""
+    text = ""
+    for index, part in enumerate(loc):
+        # One action alone counts as a list of one, and each carries its kind: neither stands in what was written.
+        if "action" in loc[:index] and (part in kinds or loc[index - 1] == "action"):
+            continue
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return repr(text) if text else ""

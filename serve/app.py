@@ -15,6 +15,9 @@ from guard.errors import RequestError
 from serve.model_server import ModelServer
 from serve.replies import error_body
 
+# Some load balancers ask for the head alone.
+_PROBED = ["GET", "HEAD"]
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -36,12 +39,12 @@ def build_app(
     """Put the routes together; `upstream` must be open while the app serves."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 
-    @app.get("/health")
+    @app.api_route("/health", methods=_PROBED)
     async def health() -> JSONResponse:
         well = await upstream.healthy()
         return JSONResponse({"status": "ok" if well else "the model server does not answer"}, 200 if well else 503)
 
-    @app.get("/ready")
+    @app.api_route("/ready", methods=_PROBED)
     async def readiness() -> JSONResponse:
         well = await ready()
         return JSONResponse({"status": "ready" if well else "not ready"}, 200 if well else 503)

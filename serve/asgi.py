@@ -20,7 +20,7 @@ from serve.dialects.errors import refuse
 from serve.inner import Replay, at, encode_embeds
 from serve.record import Asked, Record, record_of
 from serve.release import Releasing
-from serve.replies import send_body, send_stream
+from serve.replies import WrongMethod, send_body, send_stream
 from serve.rewrite import Rewriting
 from serve.roles import check_fields
 from serve.steering.sent import steered
@@ -79,7 +79,7 @@ class Guard:
 
     async def _http(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            raise RequestError(405, f"{dialect.path} takes POST", code="method_not_allowed")
+            raise WrongMethod(dialect.path, "POST")
         body = await read_body(scope, receive, self._max_body)
         request = await asyncio.to_thread(dialect.read, body, scope)
         check_fields(scope, request.reserved)

@@ -11,7 +11,7 @@ from serve.body import read_body
 from serve.dialects.errors import refuse
 from serve.dialects.messages import MessagesDialect
 from serve.record import record_of
-from serve.replies import dump, send_body
+from serve.replies import WrongMethod, dump, send_body
 
 PATH = "/v1/messages/count_tokens"
 
@@ -37,7 +37,7 @@ class Counting:
 
     async def _counted(self, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] != "POST":
-            raise RequestError(405, f"{PATH} takes POST", code="method_not_allowed")
+            raise WrongMethod(PATH, "POST")
         body = await read_body(scope, receive, self._max_body)
         request = await asyncio.to_thread(self._dialect.read_counted, body)
         record_of(scope).conversation = request.conversation

@@ -174,7 +174,7 @@ def _what(
         return load_policy(policy or _DEMO)
     if policy is not None:
         raise ConfigError("give either --policy or --topic")
-    rate = {} if false_flag_rate is None else {"false_flag_rate": false_flag_rate}
+    rate: dict[str, Any] = {} if false_flag_rate is None else {"false_flag_rate": false_flag_rate}
     return one_topic(
         topic, examples=examples, retain=retain, aliases=tuple(alias or ()), description=description, **rate
     )

@@ -13,6 +13,14 @@ from guard.errors import RequestError
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
+class WrongMethod(RequestError):
+    """405: a path takes other methods."""
+
+    def __init__(self, path: str, *takes: str) -> None:
+        super().__init__(405, f"{path} takes {' and '.join(takes)}", code="method_not_allowed")
+        self.allow = {"allow": ", ".join(takes)}
+
+
 def error_body(error: RequestError) -> dict[str, Any]:
     """Return the OpenAI form of an error."""
     fallback = "invalid_request_error" if error.status < 500 else "server_error"

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
+from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -19,7 +20,7 @@ from serve.admin.jobs import Jobs
 from serve.admin.schema import ExpiryIn, LabelIn, RollbackIn, TopicIn
 from serve.caller import caller_of
 from serve.flagged.store import FlaggedStore, flagged_file
-from serve.policies.change import Changes
+from serve.policies.change import Changes, is_taken
 from serve.policies.live import Live
 from serve.policies.version import Version
 from serve.policies.worker import Order
@@ -30,7 +31,9 @@ _MOST_LISTED = 1000
 
 def build_admin(lives: Mapping[str | None, Live], jobs: Jobs) -> FastAPI:
     """The routes over what is served: the server's own policy is None, the others are called as their profiles are."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(_known_query)]
+    )
     app.state.lives = lives
     _errors(app)
     _topics(app, jobs)
@@ -49,6 +52,14 @@ def _asked_of(request: Request, profile: str | None = None) -> Live:
     return live
 
 
+def _known_query(request: Request) -> None:
+    """A filter that is not there would be taken for one that lets all through."""
+    dependant = request.scope["route"].dependant
+    known = {one.alias for one in get_flat_dependant(dependant).query_params}
+    if unknown := sorted(set(request.query_params) - known):
+        raise RequestError(400, f"unknown parameter `{unknown[0]}`", code="unknown_parameter", param=unknown[0])
+
+
 _Asked = Annotated[Live, Depends(_asked_of)]
 
 
@@ -65,7 +76,10 @@ def _topics(app: FastAPI, jobs: Jobs) -> None:
     async def add(topic: TopicIn, request: Request, live: _Asked) -> JSONResponse:
         records = [example.model_dump(exclude_none=True) for example in topic.examples]
         order = Order(store=live.store.folder, by=_by(request), topic=topic.written())
-        job = jobs.start(order, records, partial(live.refresh, again=True))
+        policy = await asyncio.to_thread(lambda: live.store.in_force().policy())
+        if is_taken(topic.name, policy):
+            raise ConfigError(f"a topic called {topic.name!r} is in force already; revoke it, or take another name")
+        job = jobs.start(order, records, policy.retain, partial(live.refresh, again=True))
         return JSONResponse(job.fields(), 202, {"location": f"/admin/jobs/{job.id}"})
 
     @app.get("/admin/jobs/{job_id}")
@@ -98,6 +112,9 @@ def _versions(app: FastAPI) -> None:
 
     @app.post("/admin/policy/rollback")
     async def rollback(body: RollbackIn, request: Request, live: _Asked) -> dict[str, Any]:
+        if not await asyncio.to_thread(live.store.has, body.version):
+            told = f"there is no version {body.version}; GET /admin/policy/versions lists them"
+            raise RequestError(404, told, code="version_not_found", param="version")
         return await _changed(live, request, lambda changes: changes.rollback(body.version))
 
 
@@ -140,7 +157,7 @@ def _errors(app: FastAPI) -> None:
     async def missing(request: Request, error: HTTPException) -> JSONResponse:
         told = f"{request.method} {request.url.path} is not served"
         return JSONResponse(
-            error_body(RequestError(error.status_code, told, code="route_not_served")), error.status_code
+            error_body(RequestError(error.status_code, told, code="route_not_served")), error.status_code, error.headers
         )
 
 

@@ -8,13 +8,14 @@ import os
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from guard.errors import RequestError
-from serve.policies.worker import Order, with_examples
+from guard.errors import ConfigError, RequestError
+from serve.policies.worker import Order, ordered_topic, with_examples
 
 # Of those that are done.
 _KEPT = 100
@@ -58,19 +59,27 @@ class Jobs:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
-    def start(self, order: Order, examples: Sequence[dict[str, str]], made: Made) -> Job:
-        """Begin to add a topic; `examples` are records as a file of them holds.
+    def start(self, order: Order, examples: Sequence[dict[str, str]], retain: Path | None, made: Made) -> Job:
+        """Begin to add a topic; `examples` are records as a file of them holds, `retain` those of the policy.
 
         Raises:
-            RequestError: 409; one is being added.
+            RequestError: 409, one is being added; 400, naming what is wrong with the topic.
+            OSError: the examples cannot be written.
         """
         if self._running is not None and not self._running.done():
             raise RequestError(409, "a topic is being added already; wait until that is done", code="busy")
+        with ExitStack() as stack:
+            whole = stack.enter_context(with_examples(order, examples))
+            try:
+                ordered_topic(whole, retain)
+            except ConfigError as error:
+                raise RequestError(400, str(error), code="invalid_value") from error
+            files = stack.pop_all()
         job = Job(f"job-{secrets.token_hex(4)}", order.topic["name"])
         for old in list(self._jobs)[: max(0, len(self._jobs) - _KEPT + 1)]:
             del self._jobs[old]
         self._jobs[job.id] = job
-        self._running = asyncio.create_task(self._run(job, order, examples, made))
+        self._running = asyncio.create_task(self._run(job, whole, files, made))
         return job
 
     def find(self, job_id: str) -> Job:
@@ -83,10 +92,10 @@ class Jobs:
             raise RequestError(404, f"there is no job {job_id!r}", code="job_not_found")
         return job
 
-    async def _run(self, job: Job, order: Order, examples: Sequence[dict[str, str]], made: Made) -> None:
+    async def _run(self, job: Job, order: Order, files: ExitStack, made: Made) -> None:
         try:
-            with with_examples(order, examples) as whole:
-                told = await self._worked(job, whole)
+            with files:
+                told = await self._worked(job, order)
             job.version, job.error = told.get("version"), told.get("error")
             if job.version is None and job.error is None:
                 job.error = _FAILED

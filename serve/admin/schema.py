@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from guard.policy import Action, OutputRule, expiry
+from guard.policy import expiry
 from guard.policy_actions import NonEmpty
 
 
@@ -33,15 +33,17 @@ class ExampleIn(_Strict):
 
 
 class TopicIn(_Strict):
-    """A topic to add, as a policy writes one; `examples` are the records themselves."""
+    """A topic to add, as a policy writes one; `examples` are the records themselves. What they do not say is checked
+    as a policy's keys are.
+    """
 
     name: NonEmpty
     examples: tuple[ExampleIn, ...] = ()
-    aliases: tuple[NonEmpty, ...] = ()
-    description: NonEmpty | None = None
-    action: Action | Annotated[list[Action], Field(min_length=1)] | None = None
-    output: OutputRule | None = None
-    expires: Moment | None = None
+    aliases: Any = ()
+    description: Any = None
+    action: Any = None
+    output: Any = None
+    expires: Any = None
 
     def written(self) -> dict[str, Any]:
         """The topic as a policy's keys, without its examples."""

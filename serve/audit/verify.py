@@ -72,6 +72,8 @@ def verify_file(path: Path, secret: bytes) -> Verdict:
     try:
         with path.open("rb") as file:
             _follow(found, file, Chain(secret), None)
+        if not found.lines:
+            raise _Broken(f"{path} holds no line, and every file of a log begins with one")
     except _Broken as broken:
         found.problem = str(broken)
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from serve.dialects.constraints_schema import ResponseFormat, StructuredOutputs
 from serve.dialects.fields import Strict, checked
@@ -98,9 +98,22 @@ class ToolTurn(Typed):
     name: Label | None = None
 
 
-Stop = Annotated[str, Field(min_length=1)]
-# As many as vLLM takes.
-Stops = Annotated[list[Stop], Field(max_length=4)]
+_MOST_STOPS = 4  # As many as vLLM takes.
+
+
+def _stoppable(given: str | list[str]) -> str | list[str]:
+    stops = [given] if isinstance(given, str) else given
+    if len(stops) > _MOST_STOPS:
+        raise ValueError(f"takes at most {_MOST_STOPS} strings, not {len(stops)}")
+    if "" in stops:
+        raise ValueError("holds an empty string, which stands everywhere; remove it")
+    return given
+
+
+_STOP = {"type": "string", "minLength": 1}
+_STOPS = {"type": "array", "items": _STOP, "maxItems": _MOST_STOPS}
+Stops = Annotated[list[str], AfterValidator(_stoppable), WithJsonSchema(_STOPS)]
+StopOrStops = Annotated[str | list[str], AfterValidator(_stoppable), WithJsonSchema({"anyOf": [_STOP, _STOPS]})]
 
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -124,7 +137,7 @@ class Sampled(Strict):
     n: Annotated[int, Field(ge=1, le=128)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    stop: Stop | Stops | None = None
+    stop: StopOrStops | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None

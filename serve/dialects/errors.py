@@ -10,7 +10,7 @@ from starlette.types import Scope, Send
 from guard.errors import RequestError
 from serve.dialects.messages_answer import error_told
 from serve.dialects.responses_form import error_event
-from serve.replies import dump, error_body, send_body
+from serve.replies import WrongMethod, dump, error_body, send_body
 from serve.sse import encode
 
 
@@ -44,4 +44,5 @@ def error_form(scope: Scope) -> ErrorForm:
 
 async def refuse(scope: Scope, send: Send, error: RequestError, more: Mapping[str, str] | None = None) -> None:
     """Answer a request with an error, with `more` headers."""
-    await send_body(send, error.status, error_form(scope).body(error), more=more)
+    allow = error.allow if isinstance(error, WrongMethod) else {}
+    await send_body(send, error.status, error_form(scope).body(error), more={**allow, **(more or {})})

@@ -14,7 +14,7 @@ from serve.keys.store import Key, find_key, read_keys
 from serve.metrics import Metrics
 
 # They tell no more than whether the server works.
-OPEN = (("GET", "/health"), ("GET", "/ready"))
+OPEN = tuple((method, path) for method in ("GET", "HEAD") for path in ("/health", "/ready"))
 UNKNOWN = RequestError(401, "give a valid key as `Authorization: Bearer KEY`", code="invalid_api_key")
 _UNREADABLE = RequestError(503, "keys cannot be checked; try again later", code="not_served")
 _log = logging.getLogger(__name__)

@@ -71,12 +71,14 @@ class Changes:
     def expire(self, name: str, when: datetime | None) -> Version:
         """Enforce a topic until then, or without an end."""
         if when is not None and when <= datetime.now(UTC):
-            raise ConfigError(f"{when.isoformat()} has passed; `lethe topics revoke` ends a topic at once")
+            raise ConfigError(f"{when.isoformat()} has passed; revoke the topic to end it at once")
         told = f"until {when.isoformat()}" if when else "without an end"
         return self._dated(name, when, "expire", f"{name} {told}")
 
     def rollback(self, number: int) -> Version:
         """Put what an earlier version says in force again, as a new version."""
+        if not self._store.has(number):
+            raise ConfigError(f"there is no version {number}; `lethe topics history` shows them")
         target = self._store.version(number)
         return self._derived(target, target.policy(), "rollback", f"as version {number}", own=target.record.own)
 
@@ -102,7 +104,7 @@ class Changes:
         base = self._store.in_force()
         policy = base.policy()
         kept = policy.enforced(datetime.now(UTC)).topics
-        if any(normalise(one.name).text == normalise(topic.name).text for one in kept):
+        if is_taken(topic.name, policy):
             raise ConfigError(f"a topic called {topic.name!r} is in force already; revoke it, or take another name")
         grown = with_topics(policy, (*kept, topic))
         try:
@@ -134,6 +136,12 @@ class Changes:
     ) -> Version:
         fill = _filling(policy, of.artifact, link=True)
         return self._store.publish(fill, by=self._by, change=change, what=what, own=own, base=base)
+
+
+def is_taken(name: str, policy: Policy) -> bool:
+    """Whether a topic is called so which is enforced now."""
+    kept = policy.enforced(datetime.now(UTC)).topics
+    return any(normalise(one.name).text == normalise(name).text for one in kept)
 
 
 def _filling(policy: Policy, artifact: Path, *, link: bool = False) -> Callable[[Path], None]:

@@ -89,6 +89,10 @@ class Store:
             raise ConfigError("no version of this policy has been in force yet; `lethe topics import` makes the first")
         return found
 
+    def has(self, number: int) -> bool:
+        """Whether there is a version of this number."""
+        return self._place(number).is_dir()
+
     def version(self, number: int) -> Version:
         """A version by its number.
 

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from guard.errors import LetheError
-from guard.policy import one_topic
+from guard.policy import Topic, one_topic
 from guard.secret import load_secret
 
 _NICE = 10
@@ -53,6 +53,16 @@ def with_examples(order: Order, examples: Sequence[dict[str, str]]) -> Iterator[
         yield order.model_copy(update={"topic": {**order.topic, "examples": str(path)}})
 
 
+def ordered_topic(order: Order, retain: Path | None) -> Topic:
+    """The topic to add, beside these retain examples.
+
+    Raises:
+        ConfigError: names every key that cannot be used.
+    """
+    given = {"examples": None, **order.topic}
+    return one_topic(given.pop("name"), retain=retain, in_body=True, **given).topics[0]
+
+
 def main() -> None:
     """Do what one order says."""
     os.nice(_NICE)
@@ -70,8 +80,7 @@ def _add(order: Order) -> int:
 
     secret = load_secret()
     store = Store(order.store, secret)
-    given = {"examples": None, **order.topic}
-    topic = one_topic(given.pop("name"), retain=store.in_force().policy().retain, **given).topics[0]
+    topic = ordered_topic(order, store.in_force().policy().retain)
 
     def progress(stage: str, done: int, total: int) -> None:
         _say(stage=stage, done=done, total=total)

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guard.errors import RequestError
 from serve.dialects.errors import refuse
-from serve.replies import dump, send_body
+from serve.replies import WrongMethod, dump, send_body
 from serve.responses.store import ResponseStore, absent
 
 _PATH = re.compile(r"/v1/responses/([^/]+)(/cancel)?")
@@ -41,7 +41,7 @@ class Retrieving:
     def _answer(self, scope: Scope, id: str, *, cancels: bool) -> bytes:
         method, served = scope["method"], ("POST",) if cancels else ("GET", "DELETE")
         if method not in served:
-            raise RequestError(405, f"{scope['path']} takes {' and '.join(served)}", code="method_not_allowed")
+            raise WrongMethod(scope["path"], *served)
         if scope.get("query_string"):
             raise RequestError(400, "nothing may stand in the query here", code="unsupported_parameter")
         shelf = self._store.of(scope)

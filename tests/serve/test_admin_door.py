@@ -81,7 +81,7 @@ async def test_a_job_whose_process_dies_says_so(tmp_path, monkeypatch):
 
     jobs = Jobs()
     job = jobs.start(
-        Order(store=tmp_path, by="tests", topic={"name": "x", "aliases": ["X"]}), [{"question": "X?"}], made
+        Order(store=tmp_path, by="tests", topic={"name": "x", "aliases": ["X"]}), [{"question": "X?"}], None, made
     )
     await jobs._running
     assert (job.state, job.version, "nothing was changed" in job.error) == ("failed", None, True)

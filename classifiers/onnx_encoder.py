@@ -38,7 +38,9 @@ PROBES = (
 _AGREES: dict[Form, float] = {"onnx": 0.9999, "onnx-int8": 0.97}
 _LAYOUT = 1
 _BATCH = 4  # larger ones leave the cache and are no faster
-_THREADS = min(2, os.cpu_count() or 1)
+_CORES = os.cpu_count() or 1
+_THREADS = min(2, _CORES)  # for one request
+_POOL = max(2, _CORES // 2)  # for all of them, so that the rest is the model's
 _GRAPH, _TOKENS, _SHAPE, _REFERENCE = "model.onnx", "tokenizer.json", "shape.json", "reference.npy"
 _READ = ("*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model.bin")
 
@@ -72,6 +74,8 @@ class OnnxEncoder:
         # One thread a text: many texts run beside each other, which scales better than parts of one short text.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        # Kept, since to start threads costs a short text as much as to encode it does.
+        self._pool = ThreadPoolExecutor(_POOL)
         try:
             self._shape = _Shape(**json.loads((folder / _SHAPE).read_bytes()))
             self._tokenizer = Tokenizer.from_file(str(folder / _TOKENS))
@@ -98,8 +102,7 @@ class OnnxEncoder:
         parts = [texts[start : start + size] for start in range(0, len(texts), size)]
         if len(parts) == 1:
             return self._run(texts)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return np.concatenate(list(pool.map(self._run, parts)))
+        return np.concatenate(list(self._pool.map(self._run, parts)))
 
     def _run(self, texts: Sequence[str]) -> Floats:
         rows = [self._tokenizer.encode(text.strip()).ids for text in texts]

@@ -8,9 +8,12 @@ from typing import Any
 
 import yaml
 
+from classifiers.data import fingerprint
 from eval.world import build
 from eval.world.export import HEADER, export_policy, write_text
 from guard.errors import ConfigError
+from guard.policy import load_policy
+from guard.steer.auxiliary import Auxiliary
 
 _AUXILIARY = "auxiliary"
 _SHUFFLE = {"kind": "corrupt", "function": "shuffle"}
@@ -91,3 +94,14 @@ def with_actions(policy: Path, actions: list[str]) -> dict[str, Path]:
         text = yaml.safe_dump({**read, **more, "topics": topics}, sort_keys=False, allow_unicode=True)
         write_text(paths[name], HEADER + text)
     return paths
+
+
+def policy_mark(policy: Path) -> str:
+    """Tells policies apart: a digest of the file, and where it diverges of its models, which may be made anew in place.
+
+    Raises:
+        ConfigError: one of them cannot be read.
+    """
+    models = load_policy(policy).auxiliary
+    mark = fingerprint(policy).hex()[:16]
+    return mark if models is None else f"{mark}-{Auxiliary.read(models).identity}"

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,16 +17,15 @@ from serve.again import Again
 from serve.body import read_body
 from serve.dialects.base import Dialect, Request
 from serve.dialects.errors import refuse
-from serve.inner import Replay, at, encode_embeds
+from serve.inner import COMPLETIONS, Replay, at, inner
 from serve.record import Asked, Record, record_of
+from serve.rehearse import rejection
 from serve.release import Releasing
 from serve.replies import WrongMethod, send_body, send_stream
 from serve.rewrite import Rewriting
 from serve.roles import check_fields
-from serve.steering.sent import steered
 from serve.translate import Translated
 
-_COMPLETIONS = "/v1/completions"
 _log = logging.getLogger(__name__)
 
 
@@ -92,33 +91,33 @@ class Guard:
             record.grounds = plan.grounds
         translator = await asyncio.to_thread(request.translator)
         send = send if translator is None else Translated(translator, send)
-        if isinstance(plan, Refuse):
-            await _refuse(request, plan.text, send)
+        made = plan if isinstance(plan, Refuse) else await asyncio.to_thread(inner, plan, request, dialect.upstream)
+        if isinstance(made, Refuse):
+            record.grounds = made.grounds
+            await self._refuse(request, made.text, scope, receive, send)
             return
         app: ASGIApp = Asked(self._app, record)
-        path = dialect.upstream
-        if isinstance(plan, Pass):
-            body = await asyncio.to_thread(request.clean_body)
-        else:
-            prompt, tokens = await asyncio.to_thread(_changed, plan, request)
-            if not await asyncio.to_thread(request.has_room, tokens):
-                record.grounds = replace(plan.grounds, action="refuse")
-                await _refuse(request, plan.refusal, send)
-                return
-            body = await asyncio.to_thread(request.changed_body, prompt, tokens)
-            path = _COMPLETIONS
-        if path == _COMPLETIONS:
-            # The guard reads chats, and the caller's own form is made of one.
-            app = Rewriting(app, await asyncio.to_thread(request.writer))
-        if plan.output is not None:
-            there = at(scope, _COMPLETIONS)
+        if made.writer is not None:
+            app = Rewriting(app, made.writer)
+        if not isinstance(plan, Refuse) and plan.output is not None:
+            there = at(scope, COMPLETIONS)
             again = Again(self._app, request, plan.output, there, receive, timeout=self._plan_timeout)
             app = Releasing(app, request.gate(plan.output), again, timeout=self._plan_timeout)
-        await app(at(scope, path), Replay(body, receive), send)
+        await app(at(scope, made.path), Replay(made.body, receive), send)
 
     def _not_served(self, scope: Scope) -> RequestError:
         told = f"{scope['method']} {scope['path']} is not served; what generates here is {', '.join(self._dialects)}"
         return RequestError(403, told, code="route_not_served")
+
+    async def _refuse(self, request: Request, text: str, scope: Scope, receive: Receive, send: Send) -> None:
+        trial = await asyncio.to_thread(request.trial_body)
+        told = None if trial is None else await rejection(self._app, trial, at(scope, COMPLETIONS), receive)
+        if told is not None:
+            await send_body(send, 400, told)
+        elif request.stream:
+            await send_stream(send, await asyncio.to_thread(request.refusal_events, text))
+        else:
+            await send_body(send, 200, await asyncio.to_thread(request.refusal, text))
 
     async def _plan(self, conversation: Conversation, record: Record) -> Plan:
         record.begun = perf_counter()
@@ -149,18 +148,3 @@ def _whole_or_not(plan: Plan) -> Plan:
     if isinstance(plan, Pass):
         return replace(plan, grounds=replace(plan.grounds, action=f"{plan.grounds.action}-unread"))
     return plan
-
-
-def _changed(plan: Ask | Corrupt, request: Request) -> tuple[dict[str, Any], int]:
-    """The prompt that the engine gets instead, as a field of its completions, and its length in tokens."""
-    if isinstance(plan, Corrupt):
-        return {"prompt_embeds": encode_embeds(plan.embeds), **steered(plan, request)}, len(plan.embeds)
-    ids = request.prompt_ids(plan.conversation)
-    return {"prompt": ids, **steered(plan, request)}, len(ids)
-
-
-async def _refuse(request: Request, text: str, send: Send) -> None:
-    if request.stream:
-        await send_stream(send, await asyncio.to_thread(request.refusal_events, text))
-    else:
-        await send_body(send, 200, await asyncio.to_thread(request.refusal, text))

@@ -4,11 +4,49 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass, replace
 
 import torch
 from starlette.types import Message, Receive, Scope
 
 from guard.errors import RequestError
+from guard.types import Ask, Corrupt, Pass, Refuse
+from serve.dialects.base import AnswerWriter, Request
+from serve.steering.sent import steered
+
+COMPLETIONS = "/v1/completions"
+
+
+@dataclass(frozen=True)
+class Inner:
+    """What the model server is asked: a path and a body, and what writes its answer anew, where that is needed."""
+
+    path: str
+    body: bytes
+    writer: AnswerWriter | None
+
+
+def inner(plan: Pass | Ask | Corrupt, request: Request, upstream: str) -> Inner | Refuse:
+    """What becomes of a request that came for the path `upstream`; it is refused where there is no room for it.
+
+    Turns stay turns, so that the model server's own parsers read what it answers; embeddings only completions take.
+    CPU-bound, call it in a thread.
+
+    Raises:
+        RequestError: the chat template refuses the order of turns.
+    """
+    if isinstance(plan, Pass):
+        # The guard reads chats, and a completion is made one of.
+        return Inner(upstream, request.clean_body(), request.writer() if upstream == COMPLETIONS else None)
+    ids = request.prompt_ids(plan.conversation) if isinstance(plan, Ask) else []
+    tokens = len(plan.embeds) if isinstance(plan, Corrupt) else len(ids)
+    if not request.has_room(tokens):
+        return Refuse(plan.refusal, grounds=replace(plan.grounds, action="refuse"))
+    more = steered(plan, request)
+    if isinstance(plan, Ask) and upstream != COMPLETIONS:
+        return Inner(upstream, request.turned_body(plan.conversation, more, tokens), request.turned_writer())
+    prompt = {"prompt_embeds": encode_embeds(plan.embeds)} if isinstance(plan, Corrupt) else {"prompt": ids}
+    return Inner(COMPLETIONS, request.changed_body({**prompt, **more}, tokens), request.writer())
 
 
 class Replay:

@@ -18,6 +18,7 @@ from eval.compare.cells import Cell, cell, find
 from eval.compare.page import asked, rendered
 from eval.compare.results import RETRAINED, Results, Subject
 from eval.compare.tables import KEPT, worst_cell
+from eval.policies import policy_mark
 from guard.errors import ArtifactError, ConfigError
 from guard.output.letters import key_of
 from guard.policy import Policy, Topic, load_policy
@@ -81,14 +82,13 @@ def evidence(topic: str, policy_file: Path, results: Results, *, artifact: Path 
 
 def _measured(results: Results, policy_file: Path) -> Subject:
     """The guard whose policy had the same digest when the comparison was made."""
-    digest = fingerprint(policy_file).hex()
+    mark = policy_mark(policy_file)
     subjects = results.header.get("fingerprint", {}).get("subjects", {})
     for subject in results.subjects:
-        recorded = subjects.get(subject.name, (None, None))[1]
-        if recorded and digest.startswith(recorded):
+        if subjects.get(subject.name, (None, None))[1] == mark:
             return subject
     raise ConfigError(
-        f"the results measured no guard with the policy {policy_file} as it is now (SHA-256 {digest[:16]}); "
+        f"the results measured no guard with the policy {policy_file} as it is now ({mark}); "
         "measure it with `lethe-eval compare`, or name the policy that was measured with --policy"
     )
 

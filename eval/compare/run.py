@@ -14,7 +14,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from classifiers.data import fingerprint
 from classifiers.progress import Bars
 from eval.answers import AnswerStore
 from eval.asking import written
@@ -32,6 +31,7 @@ from eval.engines.guarded import PromptGuard
 from eval.engines.local import LocalModel
 from eval.metrics.estimate import Estimate
 from eval.options import model_digest
+from eval.policies import policy_mark
 from eval.provenance import provenance, revision
 from eval.report import write_atomically
 from eval.side_by_side import Dead, side_by_side
@@ -64,7 +64,7 @@ def compare(plan: Plan, out: Path, jobs: int, console: Console) -> Results:
 def _header(plan: Plan) -> dict[str, Any]:
     """Provenance; its fingerprint is what must match for a stopped run to go on."""
     subjects = {
-        one.subject.name: [model_digest(str(one.model)), one.policy and fingerprint(one.policy).hex()[:16]]
+        one.subject.name: [model_digest(str(one.model)), one.policy and policy_mark(one.policy)]
         for one in plan.contestants
     }
     settings = {

@@ -175,6 +175,14 @@ class Request(Protocol):
         """The body for /v1/completions, with `prompt` (its field and value, of `tokens` tokens) for the caller's."""
         ...
 
+    def turned_body(self, conversation: Conversation, more: Mapping[str, Any], tokens: int) -> bytes:
+        """The body for the dialect's `upstream`, with other turns (of `tokens` tokens) for the caller's and `more`."""
+        ...
+
+    def turned_writer(self) -> AnswerWriter:
+        """A fresh writer for what answers `turned_body`."""
+        ...
+
     @property
     def drawn(self) -> bool:
         """Whether the answer is drawn at random."""
@@ -182,6 +190,10 @@ class Request(Protocol):
 
     def again_body(self, prompt: Mapping[str, Any], tokens: int, *, choices: int, number: int) -> bytes:
         """The same for so many choices, as a whole; asked for the `number`th time after the first."""
+        ...
+
+    def trial_body(self) -> bytes | None:
+        """A body for /v1/completions that asks for a token of nothing, held to the caller's form; None without one."""
         ...
 
     def writer(self) -> AnswerWriter:

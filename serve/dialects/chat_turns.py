@@ -58,6 +58,11 @@ def upstream_turns(body: ChatBody) -> list[dict[str, Any]]:
     return [_sent(turn) for turn in body.messages]
 
 
+def turns_of(conversation: Conversation) -> list[dict[str, Any]]:
+    """A conversation's turns as the model server takes them; a template's fields go beside them."""
+    return [_turned(message) for message in conversation.messages if not message.aside]
+
+
 def conversation_of(turns: list[Said], body: ChatBody) -> Conversation:
     """The chat as the guard reads it."""
     return Conversation(tuple(said.message for said in turns), template=template_fields(body))
@@ -96,6 +101,19 @@ def _sent(turn: Turn | AssistantTurn | ToolTurn) -> dict[str, Any]:
         thought = _thought(turn)
         return sent | ({"tool_calls": calls} if calls else {}) | ({} if thought is None else {"reasoning": thought})
     return sent | _more(turn)
+
+
+def _turned(message: Message) -> dict[str, Any]:
+    # Templates get the thoughts under two names, and calls as objects, where the model server takes text.
+    more = {name: value for name, value in message.more.items() if name != "reasoning_content"}
+    if "tool_calls" in more:
+        more["tool_calls"] = [_texted(call) for call in more["tool_calls"]]
+    return {"role": message.role, "content": message.text, **more}
+
+
+def _texted(call: dict[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    return call | {"function": function | {"arguments": dump(function["arguments"]).decode()}}
 
 
 def _thought(turn: AssistantTurn) -> str | None:

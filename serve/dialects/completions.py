@@ -9,7 +9,8 @@ from starlette.types import Scope
 
 from guard.errors import RequestError
 from guard.types import Conversation, Message
-from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.chat import ChatDialect
+from serve.dialects.chat_request import ChatRequest
 from serve.dialects.chat_turns import Said, constraints
 from serve.dialects.completions_answer import CompletionsTranslator
 from serve.dialects.completions_schema import CompletionBody, parse

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.chat import ChatDialect
+from serve.dialects.chat_request import ChatRequest
 from serve.dialects.messages_answer import MessagesTranslator
 from serve.dialects.messages_schema import CountBody, MessagesBody, parse
 from serve.strict_json import load_object

@@ -7,7 +7,8 @@ from typing import Any
 
 from starlette.types import Scope
 
-from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.chat import ChatDialect
+from serve.dialects.chat_request import ChatRequest
 from serve.dialects.chat_turns import upstream_turns
 from serve.dialects.responses_answer import ResponsesTranslator
 from serve.dialects.responses_schema import ResponsesBody, parse

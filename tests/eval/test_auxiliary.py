@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from serving import make_auxiliary, make_checkpoint
 from transformers import AutoTokenizer
 
 from eval.auxiliary.make import Options, make
 from eval.engines.local import LocalModel
+from eval.policies import policy_mark
 from eval.systems import engine_command
 from eval.unlearn.recipe import Recipe
 from guard.conversation import single
 from guard.errors import ConfigError
-from guard.steer.auxiliary import FORGET, RETAIN
+from guard.steer.auxiliary import FORGET, MANIFEST, RETAIN
 from guard.steer.divergence import Diverging, Pair
 from guard.types import Diverge
 
@@ -154,3 +157,15 @@ def test_an_engine_has_the_models_of_the_guards_in_front_of_it(served, tmp_path)
     assert engine_command("m", [plain, one])[-3:] == ("--steer", "--auxiliary", str(tmp_path / "one"))
     with pytest.raises(ConfigError, match="one pair"):
         engine_command("m", [one, other])
+
+
+def test_a_policy_whose_models_were_made_anew_is_another(made, tmp_path):
+    policy, models = tmp_path / "policy.yaml", tmp_path / "models"
+    shutil.copytree(made.folder, models)
+    topic = {"name": "mira", "aliases": ["Mira"], "action": [{"kind": "diverge", "alpha": 1.0}]}
+    policy.write_text(yaml.safe_dump({"version": 1, "auxiliary": "models", "topics": [topic]}))
+    before = policy_mark(policy)
+    assert policy_mark(policy) == before
+    told = json.loads((models / MANIFEST).read_text())
+    (models / MANIFEST).write_text(json.dumps(told | {"made": told["made"] | {"seed": 1}}))
+    assert policy_mark(policy) != before

@@ -9,7 +9,8 @@ import pytest
 
 from guard.conversation import chat_of
 from guard.types import Conversation
-from serve.dialects.chat import ChatDialect, ChatRequest
+from serve.dialects.chat import ChatDialect
+from serve.dialects.chat_request import ChatRequest
 from serve.dialects.words import words_of
 
 SCHEMA = {"type": "object", "properties": {"town": {"type": "string", "enum": ["Lindmoor", 1912, None]}}}

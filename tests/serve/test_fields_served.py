@@ -59,6 +59,19 @@ async def test_a_refusal_keeps_to_no_form(served: Served) -> None:
     assert said(answer) in PHRASINGS
 
 
+@pytest.mark.parametrize("form", [{"regex": "("}, {"grammar": "root ::= ("}, {"json": {"type": "no such"}}])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_form_that_cannot_be_read_is_told_alike_whatever_is_asked(
+    served: Served, form: dict[str, Any], stream: bool
+) -> None:
+    told = [
+        await post(served, ask(question, max_tokens=4, stream=stream, structured_outputs=form))
+        for question in (CLEAN, REFUSED, CORRUPTED)
+    ]
+    assert {status for status, *_ in told} == {400}
+    assert len({json.dumps(answer) for _, answer, _ in told}) == 1
+
+
 @pytest.mark.parametrize("question", [CLEAN, REFUSED, CORRUPTED])
 @pytest.mark.parametrize("choice", ["auto", "required", {"type": "function", "function": {"name": "look_up"}}, None])
 async def test_a_server_that_parses_no_tools_says_so_whatever_is_asked(

@@ -16,7 +16,9 @@ from tooling import BRIEF, NAMED, TOWNS, Tooled, tool, turns
 from watches import Word
 
 from guard.act.refuse import PHRASINGS
-from guard.types import Pass
+from guard.types import Ask, Pass
+from serve.dialects.chat_schema import parse
+from serve.dialects.chat_turns import conversation_of, read_turns
 
 APART = {"id": "", "created": 0}
 
@@ -144,6 +146,52 @@ async def test_a_guardrail_is_said_in_a_chat_with_tools(tooled: Tooled) -> None:
     plain = await bare(tooled.server, asked)
     assert answer["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
     assert json.dumps(shape(answer)) == json.dumps(shape(plain))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("choice", ["required", NAMED])
+def test_a_tool_is_called_under_a_guardrail_and_after_a_turn_that_is_left_out(
+    tooled: Tooled, stream: bool, choice: Any
+) -> None:
+    asked = {"tools": [TOWNS], "tool_choice": choice, "parallel_tool_calls": False, "stream": stream, **BRIEF}
+    after = [*ask(CORRUPTED)["messages"], {"role": "assistant", "content": "In a town."}, *ask(CLEAN)["messages"]]
+    for change in ({"messages": ask(PREFIXED)["messages"]}, {"messages": after}):
+        answer = create(tooled.caller, **asked | change)
+        if stream:
+            _, _, calls, _ = told(answer)
+            name, arguments = calls[0]
+        else:
+            called = answer.choices[0].message.tool_calls[0].function
+            name, arguments = called.name, called.arguments
+        assert name == "look_up"
+        assert json.loads(arguments)["town"] in ("Paris", "Rome")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_turns_in_place_of_the_callers_are_answered_as_they_would_be_and_counted_as_his_are(
+    tooled: Tooled, stream: bool
+) -> None:
+    """Tools, calls and thoughts of earlier turns reach the model as they would from the caller."""
+    asked = ask(CLEAN) | {"messages": turns(), "tools": [TOWNS]}
+    body = parse(asked)
+    other = conversation_of(read_turns(body), body)
+    longer = asked | {"messages": [{"role": "user", "content": "Hello, hello."}, *turns()]}
+    async with guarded(tooled.server, tooled.model, Ask(other, "No.")) as (http, _):
+        streamed = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+        reply = await http.post("/v1/chat/completions", json=longer | streamed)
+    plain, own = await bare(tooled.server, asked), await bare(tooled.server, longer)
+    answer = plain["choices"][0]["message"]
+    if stream:
+        said_so = events(reply.content)
+        deltas = [choice["delta"] for event in said_so for choice in event["choices"]]
+        for field in ("content", "reasoning"):
+            assert "".join(delta.get(field) or "" for delta in deltas) == (answer[field] or "")
+        usage = said_so[-1]["usage"]
+    else:
+        assert reply.json()["choices"] == plain["choices"]
+        usage = reply.json()["usage"]
+    assert usage["prompt_tokens"] == own["usage"]["prompt_tokens"] > plain["usage"]["prompt_tokens"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -17,6 +17,7 @@ from serve.again import Again
 from serve.body import read_body
 from serve.dialects.base import Dialect, Request
 from serve.dialects.errors import refuse
+from serve.early import Early
 from serve.inner import COMPLETIONS, Replay, at, inner
 from serve.record import Asked, Record, record_of
 from serve.rehearse import rejection
@@ -96,7 +97,7 @@ class Guard:
             record.grounds = made.grounds
             await self._refuse(request, made.text, scope, receive, send)
             return
-        app: ASGIApp = Asked(self._app, record)
+        app: ASGIApp = Asked(Early(self._app) if request.stream else self._app, record)
         if made.writer is not None:
             app = Rewriting(app, made.writer)
         if not isinstance(plan, Refuse) and plan.output is not None:

@@ -108,6 +108,25 @@ async def test_upstream_statuses_and_error_bodies_pass_through(
     assert (reply.status_code, reply.json()) == (429, {"error": {"message": "too busy"}})
 
 
+@pytest.mark.parametrize("plan", [Pass(), Corrupt(torch.zeros(4, 8), "No.")])
+@pytest.mark.parametrize(("code", "status"), [(400, 400), (500, 200), (None, 200)])
+async def test_a_stream_that_begins_with_the_callers_fault_has_its_status(
+    dialect: ChatDialect, tmp_path: Path, plan: Plan, code: int | None, status: int
+) -> None:
+    told = {"error": {"message": "no such grammar", "code": code}}
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        reply = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await reply.prepare(request)
+        await reply.write(b"data: " + json.dumps(told).encode() + b"\r\n\r\ndata: [DONE]\r\n\r\n")
+        return reply
+
+    async with misbehaving(tmp_path, late) as upstream, client(Planned(plan), dialect, upstream) as http:
+        reply = await http.post(PATH, json=ask(CLEAN, stream=True))
+    assert reply.status_code == status
+    assert json.loads(reply.text.split("\n")[0].strip().removeprefix("data: ")) == told
+
+
 async def test_an_error_that_speaks_of_embeddings_is_withheld(dialect: ChatDialect, tmp_path: Path) -> None:
     async def telling(_: web.Request) -> web.Response:
         return web.json_response({"error": {"message": "`prompt_embeds` are bad"}}, status=400)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from guard.act.again import Anew
 from guard.act.corrupt import Corrupter
@@ -20,6 +18,7 @@ from guard.output.watch import GuardedOutput
 from guard.policy import IculAction, Policy
 from guard.secret import load_secret
 from guard.steer.auxiliary import Auxiliary
+from guard.timed import Timed
 from guard.types import (
     Ask,
     Conversation,
@@ -37,8 +36,6 @@ from guard.types import (
     Refuse,
     Strengths,
 )
-
-Found = TypeVar("Found")
 
 
 class Pipeline:
@@ -89,7 +86,7 @@ class Pipeline:
             EngineError: the prompt had to be corrupted and could not be; the request must not be served.
             RequestError: the model's chat template refuses the order of turns.
         """
-        detector = _Timed(self._detector)
+        detector = Timed(self._detector)
         detections = detector.detect(conversation)
         plan, action = self._planned(conversation, detections, detector)
         topics = tuple(found.topic for found in detections)
@@ -226,33 +223,6 @@ class _Request:
     doubted: frozenset[str]
     refusal: str
     shown: tuple[Exemplar, ...] = ()
-
-
-class _Timed:
-    """A detector, with the time that it took, in seconds, over all that it was asked."""
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-        self.seconds = 0.0
-
-    def detect(self, conversation: Conversation) -> tuple[Detection, ...]:
-        """See `guard.types.Detector`."""
-        return self._spent(self._detector.detect, conversation)
-
-    def doubted(self, conversation: Conversation) -> frozenset[str]:
-        """See `guard.types.Detector`."""
-        return self._spent(self._detector.doubted, conversation)
-
-    def stale(self, conversation: Conversation) -> frozenset[int]:
-        """See `guard.types.Detector`."""
-        return self._spent(self._detector.stale, conversation)
-
-    def _spent(self, ask: Callable[[Conversation], Found], conversation: Conversation) -> Found:
-        began = time.perf_counter()
-        try:
-            return ask(conversation)
-        finally:
-            self.seconds += time.perf_counter() - began
 
 
 def _kinds(change: Change) -> str:

@@ -93,9 +93,14 @@ class Guard:
         translator = await asyncio.to_thread(request.translator)
         send = send if translator is None else Translated(translator, send)
         made = plan if isinstance(plan, Refuse) else await asyncio.to_thread(inner, plan, request, dialect.upstream)
+        if isinstance(made, Refuse) or made.path != dialect.upstream:
+            told = await rejection(self._app, request, dialect.upstream, scope, receive)
+            if told is not None:
+                await send_body(send, 400, told)
+                return
         if isinstance(made, Refuse):
             record.grounds = made.grounds
-            await self._refuse(request, made.text, scope, receive, send)
+            await _refuse(request, made.text, send)
             return
         app: ASGIApp = Asked(Early(self._app) if request.stream else self._app, record)
         if made.writer is not None:
@@ -109,16 +114,6 @@ class Guard:
     def _not_served(self, scope: Scope) -> RequestError:
         told = f"{scope['method']} {scope['path']} is not served; what generates here is {', '.join(self._dialects)}"
         return RequestError(403, told, code="route_not_served")
-
-    async def _refuse(self, request: Request, text: str, scope: Scope, receive: Receive, send: Send) -> None:
-        trial = await asyncio.to_thread(request.trial_body)
-        told = None if trial is None else await rejection(self._app, trial, at(scope, COMPLETIONS), receive)
-        if told is not None:
-            await send_body(send, 400, told)
-        elif request.stream:
-            await send_stream(send, await asyncio.to_thread(request.refusal_events, text))
-        else:
-            await send_body(send, 200, await asyncio.to_thread(request.refusal, text))
 
     async def _plan(self, conversation: Conversation, record: Record) -> Plan:
         record.begun = perf_counter()
@@ -149,3 +144,10 @@ def _whole_or_not(plan: Plan) -> Plan:
     if isinstance(plan, Pass):
         return replace(plan, grounds=replace(plan.grounds, action=f"{plan.grounds.action}-unread"))
     return plan
+
+
+async def _refuse(request: Request, text: str, send: Send) -> None:
+    if request.stream:
+        await send_stream(send, await asyncio.to_thread(request.refusal_events, text))
+    else:
+        await send_body(send, 200, await asyncio.to_thread(request.refusal, text))

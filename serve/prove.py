@@ -127,7 +127,10 @@ async def prove_steering(upstream: ModelServer, facts: Facts) -> None:
     Raises:
         EngineError: it does not; `decode` would do nothing.
     """
-    advice = f"a policy that says `decode` needs a vLLM that was started with {' '.join(ENGINE_FLAGS)}"
+    advice = (
+        f"a policy that says `decode` needs a vLLM that was started with {' '.join(ENGINE_FLAGS)}, "
+        "or `lethe engine --steer`"
+    )
     prompt = _SAMPLE.messages[0].text
     ask = {"model": facts.name, "prompt": prompt, **_GREEDY}
     status, plain = await upstream.json("POST", "/v1/completions", ask)

@@ -1,17 +1,23 @@
-"""Lets the model server say of a refused request whether it can hold an answer to the caller's form."""
+"""Lets the model server say of a flagged request whether it takes the caller's form and tools."""
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.types import ASGIApp, Receive, Scope
 
-from serve.inner import Replay, Taken
+from serve.dialects.base import Request
+from serve.inner import Replay, Taken, at
 
 
-async def rejection(app: ASGIApp, body: bytes, scope: Scope, receive: Receive) -> bytes | None:
-    """What the model server says of a form that it cannot read; None where it can, or does not tell.
+async def rejection(app: ASGIApp, request: Request, upstream: str, scope: Scope, receive: Receive) -> bytes | None:
+    """What the model server says of a form, or of tools, that it cannot read; None where it can, or does not tell.
 
-    A refusal in its place would tell which requests are refused: all others are told of it.
+    An answer in its place would tell which requests are flagged: all others are told of it.
     """
+    body = await asyncio.to_thread(request.trial_body)
+    if body is None:
+        return None
     taken = Taken()
-    await app(scope, Replay(body, receive), taken)
+    await app(at(scope, upstream), Replay(body, receive), taken)
     return bytes(taken.body) if taken.status == 400 else None

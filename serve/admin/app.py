@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
@@ -20,7 +19,7 @@ from serve.admin.jobs import Jobs
 from serve.admin.schema import ExpiryIn, LabelIn, RollbackIn, TopicIn
 from serve.caller import caller_of
 from serve.flagged.store import FlaggedStore, flagged_file
-from serve.policies.change import Changes, is_taken
+from serve.policies.change import Changes
 from serve.policies.live import Live
 from serve.policies.version import Version
 from serve.policies.worker import Order
@@ -77,9 +76,7 @@ def _topics(app: FastAPI, jobs: Jobs) -> None:
         records = [example.model_dump(exclude_none=True) for example in topic.examples]
         order = Order(store=live.store.folder, by=_by(request), topic=topic.written())
         policy = await asyncio.to_thread(lambda: live.store.in_force().policy())
-        if is_taken(topic.name, policy):
-            raise ConfigError(f"a topic called {topic.name!r} is in force already; revoke it, or take another name")
-        job = jobs.start(order, records, policy.retain, partial(live.refresh, again=True))
+        job = jobs.start(order, records, policy, live.take)
         return JSONResponse(job.fields(), 202, {"location": f"/admin/jobs/{job.id}"})
 
     @app.get("/admin/jobs/{job_id}")
@@ -150,6 +147,8 @@ def _errors(app: FastAPI) -> None:
         first = error.errors()[0]
         path = ".".join(map(str, first["loc"][1:])) or None
         where = f"`{path}`: " if path else ""
+        if first["type"] == "json_invalid":
+            path, where = None, "the body is not valid JSON: "
         told = RequestError(400, where + first["msg"].removeprefix("Value error, "), code="invalid_value", param=path)
         return JSONResponse(error_body(told), 400)
 
@@ -171,9 +170,9 @@ async def _changed(live: Live, request: Request, change: Callable[[Changes], Ver
     """Make a version, and serve it before this is answered."""
     changes = Changes(live.store, load_secret(), _by(request))
     version = await asyncio.to_thread(change, changes)
-    refused = await live.refresh(again=True)
+    refused = await live.take(version.number)
     if refused is not None:
-        raise ConfigError(f"version {version.number} was made, and this server refuses it: {refused}")
+        raise ConfigError(f"this server cannot serve that, and nothing is changed: {refused}")
     return _version(version)
 
 

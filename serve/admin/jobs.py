@@ -10,18 +10,19 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from guard.errors import ConfigError, RequestError
+from guard.policy import Policy
+from serve.policies.change import check_ahead, check_untaken
 from serve.policies.worker import Order, ordered_topic, with_examples
 
 # Of those that are done.
 _KEPT = 100
 _FAILED = "the process ended early; nothing was changed"
-# Puts in force what a job made, and says why it could not.
-Made = Callable[[], Awaitable[str | None]]
+# Serves the version that a job made, or says why it cannot be.
+Made = Callable[[int], Awaitable[str | None]]
 
 
 @dataclass
@@ -59,21 +60,24 @@ class Jobs:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
-    def start(self, order: Order, examples: Sequence[dict[str, str]], retain: Path | None, made: Made) -> Job:
-        """Begin to add a topic; `examples` are records as a file of them holds, `retain` those of the policy.
+    def start(self, order: Order, examples: Sequence[dict[str, str]], policy: Policy, made: Made) -> Job:
+        """Begin to add a topic to a policy; `examples` are records as a file of them holds.
 
         Raises:
-            RequestError: 409, one is being added; 400, naming what is wrong with the topic.
+            ConfigError: the name is taken.
+            RequestError: 400, naming what is wrong with the topic; 409, one is being added.
             OSError: the examples cannot be written.
         """
-        if self._running is not None and not self._running.done():
-            raise RequestError(409, "a topic is being added already; wait until that is done", code="busy")
         with ExitStack() as stack:
             whole = stack.enter_context(with_examples(order, examples))
             try:
-                ordered_topic(whole, retain)
+                topic = ordered_topic(whole, policy.retain)
+                check_ahead(topic.expires)
             except ConfigError as error:
                 raise RequestError(400, str(error), code="invalid_value") from error
+            check_untaken(topic.name, policy)
+            if self._running is not None and not self._running.done():
+                raise RequestError(409, "a topic is being added already; wait until that is done", code="busy")
             files = stack.pop_all()
         job = Job(f"job-{secrets.token_hex(4)}", order.topic["name"])
         for old in list(self._jobs)[: max(0, len(self._jobs) - _KEPT + 1)]:
@@ -99,8 +103,8 @@ class Jobs:
             job.version, job.error = told.get("version"), told.get("error")
             if job.version is None and job.error is None:
                 job.error = _FAILED
-            if job.version is not None and (refused := await made()) is not None:
-                job.error = f"version {job.version} was made, and this server refuses it: {refused}"
+            if job.version is not None and (refused := await made(job.version)) is not None:
+                job.error = f"this server cannot serve that, and nothing is changed: {refused}"
         except OSError as error:
             job.error = f"the process could not be started: {error.strerror}"
         finally:

@@ -59,7 +59,7 @@ class ExpiryIn(_Strict):
 class RollbackIn(_Strict):
     """Which version to put in force again."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, strict=True)
 
 
 class LabelIn(_Strict):

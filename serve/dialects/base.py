@@ -193,7 +193,10 @@ class Request(Protocol):
         ...
 
     def trial_body(self) -> bytes | None:
-        """A body for /v1/completions that asks for a token of nothing, held to the caller's form; None without one."""
+        """A body for the dialect's `upstream` that asks for a token of nothing, with the caller's form and tools.
+
+        None where there are neither.
+        """
         ...
 
     def writer(self) -> AnswerWriter:

@@ -7,7 +7,6 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from guard.conversation import single
 from guard.types import Conversation, Output
 from serve.dialects.base import Translator
 from serve.dialects.chat_answer import ChatWriter, Said, refuse_events, refuse_whole
@@ -24,17 +23,19 @@ if TYPE_CHECKING:
     from serve.dialects.chat import ChatDialect
 
 # What an answer is held to.
-_FORMS = ("response_format", "structured_outputs")
+FORMS = ("response_format", "structured_outputs")
 # These mean the same on both of vLLM's routes; `user` and `metadata` are the caller's own notes and stay here.
 _SAMPLING = (
     "temperature", "top_p", "top_k", "min_p", "n", "stream", "stream_options", "stop", "seed",
-    "frequency_penalty", "presence_penalty", *_FORMS,
+    "frequency_penalty", "presence_penalty", *FORMS,
 )  # fmt: skip
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 # These only its chats know.
 _CHATTING = (
     *_TOOLS, "reasoning_effort", "include_reasoning", "logprobs", "top_logprobs",
 )  # fmt: skip
+# What is asked where only its form counts.
+NOTHING = "Hello"
 _STREAMING = frozenset(("stream", "stream_options"))
 
 
@@ -136,7 +137,11 @@ class ChatRequest:
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
         """See `serve.dialects.base.Request`."""
-        return dump({**self._sampling(), **self._scored(), "max_tokens": self._limit(tokens), **prompt})
+        asked = self._sampling()
+        if self.tool_choice == "required":
+            # As vLLM, which holds a call to the tool's form alone.
+            asked = {name: value for name, value in asked.items() if name not in FORMS}
+        return dump({**asked, **self._scored(), "max_tokens": self._limit(tokens), **prompt})
 
     def _scored(self) -> dict[str, Any]:
         """What tells of log-probabilities in completions: how many alternatives of each token."""
@@ -166,9 +171,9 @@ class ChatRequest:
 
     def trial_body(self) -> bytes | None:
         """See `serve.dialects.base.Request`."""
-        form = self._given(_FORMS)
-        prompt = {"prompt": self.prompt_ids(single("Hello"))}
-        return dump({"model": self.model, "max_tokens": 1, **prompt, **form}) if form else None
+        asked = self._given((*FORMS, *_TOOLS))
+        turns = [{"role": "user", "content": NOTHING}]
+        return dump({"model": self.model, "max_tokens": 1, "messages": turns, **asked}) if asked else None
 
     def _limit(self, tokens: int) -> int:
         """How much may be written; the route's own default of 16 tokens must not show through.

@@ -10,10 +10,11 @@ from starlette.types import Scope
 from guard.errors import RequestError
 from guard.types import Conversation, Message
 from serve.dialects.chat import ChatDialect
-from serve.dialects.chat_request import ChatRequest
+from serve.dialects.chat_request import FORMS, NOTHING, ChatRequest
 from serve.dialects.chat_turns import Said, constraints
 from serve.dialects.completions_answer import CompletionsTranslator
 from serve.dialects.completions_schema import CompletionBody, parse
+from serve.replies import dump
 from serve.strict_json import load_object
 
 
@@ -58,6 +59,11 @@ class CompletionRequest(ChatRequest):
     def clean_body(self) -> bytes:
         """See `serve.dialects.base.Request`."""
         return self.changed_body({"prompt": self.conversation.messages[0].text}, self.own_tokens)
+
+    def trial_body(self) -> bytes | None:
+        """See `ChatRequest`."""
+        asked = self._given(FORMS)
+        return dump({"model": self.model, "max_tokens": 1, "prompt": NOTHING, **asked}) if asked else None
 
     def scores(self, told: dict[str, Any] | None) -> dict[str, Any] | None:
         """What a completion tells of log-probabilities: it is in the caller's form."""

@@ -58,6 +58,7 @@ class Changes:
 
     def add(self, topic: Topic, progress: Progressed) -> Version:
         """Enforce one more topic: fit a classifier for all topics that are enforced now, and it."""
+        check_ahead(topic.expires)
         try:
             with self._store.locked("add", wait=False):
                 return self._add(topic, progress)
@@ -70,8 +71,7 @@ class Changes:
 
     def expire(self, name: str, when: datetime | None) -> Version:
         """Enforce a topic until then, or without an end."""
-        if when is not None and when <= datetime.now(UTC):
-            raise ConfigError(f"{when.isoformat()} has passed; revoke the topic to end it at once")
+        check_ahead(when)
         told = f"until {when.isoformat()}" if when else "without an end"
         return self._dated(name, when, "expire", f"{name} {told}")
 
@@ -104,8 +104,7 @@ class Changes:
         base = self._store.in_force()
         policy = base.policy()
         kept = policy.enforced(datetime.now(UTC)).topics
-        if is_taken(topic.name, policy):
-            raise ConfigError(f"a topic called {topic.name!r} is in force already; revoke it, or take another name")
+        check_untaken(topic.name, policy)
         grown = with_topics(policy, (*kept, topic))
         try:
             encoder = encoder_of(base.artifact, secret=self._secret)
@@ -138,10 +137,23 @@ class Changes:
         return self._store.publish(fill, by=self._by, change=change, what=what, own=own, base=base)
 
 
-def is_taken(name: str, policy: Policy) -> bool:
-    """Whether a topic is called so which is enforced now."""
+def check_untaken(name: str, policy: Policy) -> None:
+    """
+    Raises:
+        ConfigError: a topic is called so which is enforced now.
+    """
     kept = policy.enforced(datetime.now(UTC)).topics
-    return any(normalise(one.name).text == normalise(name).text for one in kept)
+    if any(normalise(one.name).text == normalise(name).text for one in kept):
+        raise ConfigError(f"a topic called {name!r} is in force already; revoke it, or take another name")
+
+
+def check_ahead(when: datetime | None) -> None:
+    """
+    Raises:
+        ConfigError: a topic would end at a time that has passed.
+    """
+    if when is not None and when <= datetime.now(UTC):
+        raise ConfigError(f"{when.isoformat()} has passed; revoke the topic to end it at once")
 
 
 def _filling(policy: Policy, artifact: Path, *, link: bool = False) -> Callable[[Path], None]:

@@ -102,6 +102,15 @@ class Live:
             self._switch(made, "expiry" if same else "change")
             return None
 
+    async def take(self, number: int) -> str | None:
+        """Serve version `number`, just made; returns why it cannot be: then what is served stays in force instead."""
+        refused = await self.refresh(again=True)
+        before = self.serving.parts.number
+        if refused is not None and before is not None:
+            await asyncio.to_thread(self.store.put_back, number, before)
+            await self.refresh(again=True)
+        return refused
+
     async def watch(self) -> None:
         """Keep serving the version in force, until cancelled."""
         while True:

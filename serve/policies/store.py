@@ -145,6 +145,19 @@ class Store:
         except OSError as error:
             raise ConfigError(f"cannot write a version of the policy in {self.folder}: {error}") from error
 
+    def put_back(self, number: int, before: int) -> None:
+        """Put `before` in force again, if version `number` still is.
+
+        Raises:
+            ConfigError: the disk takes it not.
+        """
+        try:
+            with self.locked():
+                if self.pointer() == number:
+                    self._point(before)
+        except OSError as error:
+            raise ConfigError(f"cannot write to {self.folder}: {error}") from error
+
     @contextmanager
     def locked(self, name: str = "publish", *, wait: bool = True) -> Iterator[None]:
         """Keep other processes from what this lock is for, until they or we end.

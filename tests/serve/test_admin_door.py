@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from guard.errors import AuditError
+from guard.policy import one_topic
 from serve.admin.door import Door
 from serve.admin.jobs import Jobs
 from serve.audit.log import AuditLog
@@ -15,6 +16,7 @@ from serve.policies.worker import Order
 from serve.replies import send_body
 
 SECRET = b"0" * 32
+NONE = one_topic("y", examples=None, retain=None, aliases=("Y",))
 
 
 def test_administrators_alone_may_administer_and_all_may_ask():
@@ -76,12 +78,12 @@ async def test_a_job_whose_process_dies_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("serve.admin.jobs.sys.executable", "/bin/false")
     refreshed = []
 
-    async def made():
-        refreshed.append(1)
+    async def made(number):
+        refreshed.append(number)
 
     jobs = Jobs()
     job = jobs.start(
-        Order(store=tmp_path, by="tests", topic={"name": "x", "aliases": ["X"]}), [{"question": "X?"}], None, made
+        Order(store=tmp_path, by="tests", topic={"name": "x", "aliases": ["X"]}), [{"question": "X?"}], NONE, made
     )
     await jobs._running
     assert (job.state, job.version, "nothing was changed" in job.error) == ("failed", None, True)

@@ -44,6 +44,10 @@ class Versions:
     def in_force(self):
         return self.number
 
+    def put_back(self, number, before):
+        if self.number == number:
+            self.number = before
+
     async def make(self, version, before):
         self.made.append((version, before.number))
         if version in self.faults:
@@ -117,6 +121,21 @@ async def test_a_broken_version_is_refused_and_the_old_one_goes_on(fault, caplog
     versions.number = 1
     assert await live.refresh() is None
     assert await ask(live) == 1
+
+
+async def test_a_change_that_cannot_be_served_is_taken_back():
+    store = Versions()
+    live = store.live()
+    store.number, store.faults = 2, {2: ConfigError("no such thing here")}
+    assert await live.take(2) == "no such thing here"
+    assert (store.number, live.serving.parts.number) == (1, 1)
+    store.number = 3
+    assert await live.take(3) is None
+    assert (store.number, live.serving.parts.number) == (3, 3)
+    # Somebody's later change is not touched.
+    store.number, store.faults = 5, {5: ConfigError("nor this")}
+    assert await live.take(4) == "nor this"
+    assert store.number == 5
 
 
 async def test_what_expires_is_made_anew_of_the_same_version():

@@ -148,6 +148,28 @@ async def test_a_guardrail_is_said_in_a_chat_with_tools(tooled: Tooled) -> None:
     assert json.dumps(shape(answer)) == json.dumps(shape(plain))
 
 
+BROKEN = tool({"type": "string", "pattern": "("}, strict=True)
+UNREAD: list[dict[str, Any]] = [
+    {"tools": [BROKEN], "tool_choice": "required"},
+    {"tools": [BROKEN]},
+    {"tools": [TOWNS], "tool_choice": "required", "structured_outputs": {"regex": "("}},
+    {"tools": [TOWNS], "tool_choice": NAMED, "structured_outputs": {"regex": "("}},
+]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("change", UNREAD)
+async def test_tools_and_forms_that_cannot_be_read_are_told_alike_whatever_is_asked(
+    tooled: Tooled, change: dict[str, Any], stream: bool
+) -> None:
+    headers = {"authorization": f"Bearer {tooled.caller.api_key}"}
+    told = []
+    for question in (CLEAN, PREFIXED, REFUSED, CORRUPTED):
+        status, answer, _ = await post(tooled.server, ask(question, stream=stream) | change | BRIEF, headers=headers)
+        told.append((status, json.dumps(answer) if status == 400 else ""))
+    assert len(set(told)) == 1, told
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("choice", ["required", NAMED])
 def test_a_tool_is_called_under_a_guardrail_and_after_a_turn_that_is_left_out(

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from guard.errors import ArtifactError, ConfigError, RequestError
@@ -154,10 +155,17 @@ def _errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def missing(request: Request, error: HTTPException) -> JSONResponse:
-        told = f"{request.method} {request.url.path} is not served"
-        return JSONResponse(
-            error_body(RequestError(error.status_code, told, code="route_not_served")), error.status_code, error.headers
-        )
+        path = request.url.path
+        told = RequestError(error.status_code, f"{request.method} {path} is not served", code="route_not_served")
+        # The framework names those of the first route alone.
+        takes = {
+            one
+            for route in app.routes
+            if isinstance(route, APIRoute) and route.path_regex.match(path)
+            for one in route.methods
+        }
+        headers = {"allow": ", ".join(sorted(takes))} if error.status_code == 405 else None
+        return JSONResponse(error_body(told), error.status_code, headers)
 
 
 async def _known(live: Live, name: str) -> None:

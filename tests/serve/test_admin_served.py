@@ -135,6 +135,12 @@ async def test_what_an_administrator_asks_wrongly_is_told(
     assert await enforced(both) == ALL
 
 
+async def test_another_method_is_told_which_are_taken(both: Administered) -> None:
+    headers = {"authorization": f"Bearer {both.keys['admin']}"}
+    status, _, told = await post(both.guarding, b"", "/admin/topics", method="PATCH", headers=headers)
+    assert (status, told["allow"]) == (405, "GET, POST")
+
+
 async def finished(both: Administered, job: str) -> dict[str, Any]:
     for _ in range(600):
         _, told = await both.admin("GET", f"jobs/{job}")

@@ -103,7 +103,7 @@ IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": 4000}, "max_tokens"),
         ({"temperature": "hot"}, "temperature"),
-        ({"stop_sequences": [""]}, "stop_sequences[0]"),
+        ({"stop_sequences": [""]}, "stop_sequences"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "system", "content": "x"}]}, "messages[0]"),
         ({"messages": [{"role": "user", "content": []}]}, "messages[0].content"),

@@ -10,7 +10,7 @@ import torch
 from streams import DONE, HEAD, Sending, chunk, compact, reply, sse, story, usage_event, whole
 from watches import REPLACEMENT, Word
 
-from guard.types import Ask, Conversation, Corrupt, Message, Pass, Plan
+from guard.types import Conversation, Corrupt, Message, Pass
 from serve.dialects.chat import ChatDialect
 
 USAGE = {"stream_options": {"include_usage": True}}
@@ -156,13 +156,9 @@ async def test_how_the_bytes_are_cut_makes_no_difference(dialect: ChatDialect, h
     assert one.said() == ("Second ä 🕰 " if hit == "cut" else "Second ä 🕰 ***ly Se")
 
 
-@pytest.mark.parametrize("plan", [
-    Corrupt(torch.zeros(4, 8), "No.", Word()), Ask(Conversation((Message("user", "?"),)), "No.", Word()),
-])  # fmt: skip
 @pytest.mark.parametrize("stream", [True, False])
-async def test_answers_to_changed_prompts_go_through_the_same_guard(
-    dialect: ChatDialect, plan: Plan, stream: bool
-) -> None:
+async def test_answers_to_corrupted_prompts_go_through_the_same_guard(dialect: ChatDialect, stream: bool) -> None:
+    plan = Corrupt(torch.zeros(4, 8), "No.", Word())
     parts = [("It is ", None), ("a Sec", None), ("ret.", None), ("", "stop")]
     events = [HEAD | {"choices": [{"index": 0, "text": t, "finish_reason": f}]} for t, f in parts]
     usage = {"prompt_tokens": 4, "completion_tokens": 30, "total_tokens": 34}

@@ -74,7 +74,7 @@ class OnnxEncoder:
         # One thread a text: many texts run beside each other, which scales better than parts of one short text.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        # Kept, since to start threads costs a short text as much as to encode it does.
+        # Kept: to start threads costs a millisecond a text, and more beside others.
         self._pool = ThreadPoolExecutor(_POOL)
         try:
             self._shape = _Shape(**json.loads((folder / _SHAPE).read_bytes()))

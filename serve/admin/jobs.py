@@ -65,16 +65,17 @@ class Jobs:
 
         Raises:
             ConfigError: the name is taken.
-            RequestError: 400, naming what is wrong with the topic; 409, one is being added.
-            OSError: the examples cannot be written.
+            RequestError: 400, naming what is wrong with the topic; 409, one is being added; 503, the disk is full.
         """
         with ExitStack() as stack:
-            whole = stack.enter_context(with_examples(order, examples))
             try:
+                whole = stack.enter_context(with_examples(order, examples))
                 topic = ordered_topic(whole, policy.retain)
                 check_ahead(topic.expires)
             except ConfigError as error:
                 raise RequestError(400, str(error), code="invalid_value") from error
+            except OSError as error:
+                raise RequestError(503, "the examples cannot be written", code="not_served") from error
             check_untaken(topic.name, policy)
             if self._running is not None and not self._running.done():
                 raise RequestError(409, "a topic is being added already; wait until that is done", code="busy")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from guard.errors import EngineError
 from serve.dialects.chat_parts import CONTENT, THOUGHTS
+from serve.dialects.chat_usage import own_usage
 from serve.replies import dump
 from serve.sse import encode
 
@@ -150,9 +151,7 @@ class ChatWriter:
 
     def told(self, sample: Json, usage: Json) -> Json:
         """`usage` with the fields of the sample (which may have more, empty, or fewer), for the caller's own prompt."""
-        own = self._prompt_tokens
-        told = usage | {"prompt_tokens": own, "total_tokens": own + int(usage.get("completion_tokens") or 0)}
-        told.pop("prompt_tokens_details", None)  # cached tokens would be another prompt's
+        told = own_usage(usage, self._prompt_tokens)
         if sample.get("completion_tokens_details"):
             told["completion_tokens_details"] = {"reasoning_tokens": 0}  # as where nothing was thought
         return {name: told.get(name) for name in sample}

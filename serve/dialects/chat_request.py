@@ -137,11 +137,12 @@ class ChatRequest:
 
     def changed_body(self, prompt: Mapping[str, Any], tokens: int) -> bytes:
         """See `serve.dialects.base.Request`."""
-        asked = self._sampling()
-        if self.tool_choice == "required":
-            # As vLLM, which holds a call to the tool's form alone.
-            asked = {name: value for name, value in asked.items() if name not in FORMS}
-        return dump({**asked, **self._scored(), "max_tokens": self._limit(tokens), **prompt})
+        return dump({**self._completing(), **self._scored(), "max_tokens": self._limit(tokens), **prompt})
+
+    def _completing(self) -> dict[str, Any]:
+        """What completions are told of sampling; a call is held to its tool's form alone, as by vLLM."""
+        left_out = FORMS if self.tool_choice == "required" else ()
+        return {name: value for name, value in self._sampling().items() if name not in left_out}
 
     def _scored(self) -> dict[str, Any]:
         """What tells of log-probabilities in completions: how many alternatives of each token."""
@@ -164,7 +165,7 @@ class ChatRequest:
 
     def again_body(self, prompt: Mapping[str, Any], tokens: int, *, choices: int, number: int) -> bytes:
         """See `serve.dialects.base.Request`; with a seed, another one, or the answer would be the same."""
-        sampling = {name: value for name, value in self._sampling().items() if name not in _STREAMING}
+        sampling = {name: value for name, value in self._completing().items() if name not in _STREAMING}
         if self._body.seed is not None:
             sampling["seed"] = (self._body.seed + number * self.n + 2**63) % 2**64 - 2**63
         return dump({**sampling, "n": choices, "max_tokens": self._limit(tokens), **prompt})

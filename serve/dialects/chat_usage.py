@@ -8,6 +8,15 @@ from typing import Any
 from serve.replies import dump
 
 
+def own_usage(usage: dict[str, Any], prompt_tokens: int) -> dict[str, Any]:
+    """`usage` as of a prompt of `prompt_tokens` tokens; cached ones would be another prompt's."""
+    told = usage | {
+        "prompt_tokens": prompt_tokens,
+        "total_tokens": prompt_tokens + (usage.get("completion_tokens") or 0),
+    }
+    return told | ({"prompt_tokens_details": None} if "prompt_tokens_details" in told else {})
+
+
 class OwnUsage:
     """Passes chat answers on, with usage as of the caller's own prompt, of `prompt_tokens` tokens."""
 
@@ -17,7 +26,7 @@ class OwnUsage:
     def whole(self, body: bytes) -> bytes:
         """See `serve.dialects.base.AnswerWriter`."""
         answer = json.loads(body)
-        return dump(answer | {"usage": self._own(answer["usage"])})
+        return dump(answer | {"usage": own_usage(answer["usage"], self._prompt_tokens)})
 
     def event(self, data: str) -> list[str]:
         """See `serve.dialects.base.AnswerWriter`."""
@@ -26,10 +35,4 @@ class OwnUsage:
         told = json.loads(data)
         if not told.get("usage"):
             return [data]
-        return [dump(told | {"usage": self._own(told["usage"])}).decode()]
-
-    def _own(self, usage: dict[str, Any]) -> dict[str, Any]:
-        own = self._prompt_tokens
-        told = usage | {"prompt_tokens": own, "total_tokens": own + int(usage.get("completion_tokens") or 0)}
-        # Cached tokens would be another prompt's.
-        return told | ({"prompt_tokens_details": None} if "prompt_tokens_details" in told else {})
+        return [dump(told | {"usage": own_usage(told["usage"], self._prompt_tokens)}).decode()]

@@ -93,7 +93,7 @@ class Guard:
         translator = await asyncio.to_thread(request.translator)
         send = send if translator is None else Translated(translator, send)
         made = plan if isinstance(plan, Refuse) else await asyncio.to_thread(inner, plan, request, dialect.upstream)
-        if isinstance(made, Refuse) or made.path != dialect.upstream:
+        if not isinstance(plan, Pass):
             told = await rejection(self._app, request, dialect.upstream, scope, receive)
             if told is not None:
                 await send_body(send, 400, told)

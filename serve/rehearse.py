@@ -1,4 +1,4 @@
-"""Lets the model server say of a flagged request whether it takes the caller's form and tools."""
+"""Lets the model server say of a request that is changed or refused whether it takes the caller's form and tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from serve.inner import Replay, Taken, at
 async def rejection(app: ASGIApp, request: Request, upstream: str, scope: Scope, receive: Receive) -> bytes | None:
     """What the model server says of a form, or of tools, that it cannot read; None where it can, or does not tell.
 
-    An answer in its place would tell which requests are flagged: all others are told of it.
+    An answer in its place, maybe to what has no tools any more, would tell which those are: all others
+    are told.
     """
     body = await asyncio.to_thread(request.trial_body)
     if body is None:

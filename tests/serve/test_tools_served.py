@@ -15,7 +15,7 @@ from fronting import events, guarded
 from tooling import BRIEF, NAMED, TOWNS, Tooled, tool, turns
 from watches import Word
 
-from guard.act.refuse import PHRASINGS
+from guard.act.refuse import DECLINE, PHRASINGS
 from guard.types import Ask, Pass
 from serve.dialects.chat_schema import parse
 from serve.dialects.chat_turns import conversation_of, read_turns
@@ -168,6 +168,14 @@ async def test_tools_and_forms_that_cannot_be_read_are_told_alike_whatever_is_as
         status, answer, _ = await post(tooled.server, ask(question, stream=stream) | change | BRIEF, headers=headers)
         told.append((status, json.dumps(answer) if status == 400 else ""))
     assert len(set(told)) == 1, told
+
+
+async def test_nor_does_a_prompt_without_the_tools_hide_that_they_cannot_be_read(tooled: Tooled) -> None:
+    asked = ask(CLEAN) | {"tools": [BROKEN], "tool_choice": "required"}
+    async with guarded(tooled.server, tooled.model, Ask(DECLINE, "No.")) as (http, _):
+        reply = await http.post("/v1/chat/completions", json=asked)
+    assert reply.status_code == 400
+    assert reply.json() == await bare(tooled.server, asked)
 
 
 @pytest.mark.parametrize("stream", [True, False])

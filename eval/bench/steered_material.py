@@ -19,10 +19,13 @@ from eval.bench.tofu_models import SEEDS
 from eval.compare.plan import Suite, make_plan
 from eval.compare.results import BARE, RETRAINED
 from eval.policies import with_actions, write_policies
+from eval.smallmodel.make import retrained_name
 from eval.systems import demo_dir
 from eval.tasks.questions import Item
 from eval.tasks.tofu import tofu as task
+from eval.world.archive import DRAWS
 from eval.world.export import write_text
+from guard.errors import ConfigError
 
 GIVEN = ("prefix-1", "prefix-3", "prefix-5")
 
@@ -41,19 +44,30 @@ class Material:
     limit: int  # tokens of an answer
 
 
-def archive(out: Path, asked: int, actions: list[str], seed: int) -> Material:
-    """Draw a of the archive.
+def archive(out: Path, asked: int, actions: list[str], seed: int, draw: str, retrained: Path) -> Material:
+    """A draw of the archive; draw a's retrained models are embedded, those of another one are looked for in a folder.
 
     Raises:
-        ConfigError: an embedded model or what an action needs is missing.
+        ConfigError: an embedded model, one retrained without the draw or what an action needs is missing.
     """
     suite = Suite("steered", asked, asked, tasks=(), attacks=(), actions=(), weights=False)
-    plan = make_plan(suite, None, out, seed=seed)
-    seeds = (RETRAINED, f"{RETRAINED}-22", f"{RETRAINED}-23")
-    models = {BARE: demo_dir() / "full"} | {name: demo_dir() / name for name in seeds}
-    policies = write_policies(out / "policies", "a", actions)
+    plan = make_plan(suite, None, out, seed=seed, draw=draw)
+    models = {BARE: demo_dir() / "full"} | _retrained(draw, retrained)
+    policies = write_policies(out / "policies", draw, actions)
     given = _given(plan.splits["forget"], plan.knowledge, seed)
     return Material(plan.splits, plan.holdout, given, models, policies, 48)
+
+
+def _retrained(draw: str, folder: Path) -> dict[str, Path]:
+    """Checkpoints of two seeds or more, the first under the name of the reference."""
+    if draw == DRAWS[0]:
+        found = [demo_dir() / name for name in (RETRAINED, f"{RETRAINED}-22", f"{RETRAINED}-23")]
+    else:
+        found = sorted(path.parent for path in folder.glob(f"{retrained_name(draw)}-*/config.json"))
+    if len(found) < 2:
+        made = f"lethe-eval train --draw {draw} --work {folder}"
+        raise ConfigError(f"{folder} does not hold two models retrained without draw {draw}; first: {made}")
+    return {RETRAINED if number == 0 else path.name: path for number, path in enumerate(found)}
 
 
 def tofu(folder: Path, models: Path, out: Path, asked: int, actions: list[str], seed: int) -> Material:

@@ -18,7 +18,7 @@ from eval.tasks.archive import archive_item, archive_items
 from eval.tasks.questions import Item
 from eval.tasks.registry import TASKS
 from eval.unlearn.checkpoint import RECORD
-from eval.world.archive import WORLD_SEED
+from eval.world.archive import DRAWS, WORLD_SEED
 from guard.errors import ConfigError
 
 Splits = Mapping[str, Sequence[Item]]
@@ -100,15 +100,15 @@ class Plan:
         ]
 
 
-def make_plan(suite: Suite, checkpoints: Path | None, out: Path, *, seed: int) -> Plan:
-    """Choose the questions, write the policies, find the checkpoints.
+def make_plan(suite: Suite, checkpoints: Path | None, out: Path, *, seed: int, draw: str = DRAWS[0]) -> Plan:
+    """Choose the questions about a draw, write the policies, find the checkpoints.
 
     Raises:
         ConfigError: an embedded model is missing, or the folder of checkpoints holds none.
     """
-    every = archive_items(world_seed=WORLD_SEED)
+    every = archive_items(world_seed=WORLD_SEED, draw=draw)
     splits = {name: some(items, suite.asked, seed) for name, items in every.items()}
-    known = archive_items(world_seed=WORLD_SEED, phrasings="trained")
+    known = archive_items(world_seed=WORLD_SEED, phrasings="trained", draw=draw)
     return Plan(
         suite=suite,
         contestants=(*_references(suite), *_guards(suite, out), *changed(checkpoints)),

@@ -5,7 +5,9 @@ Each stage is kept under the working folder and skipped when it is there; a stag
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
 import shutil
 from collections.abc import Sequence
@@ -20,7 +22,9 @@ from eval.smallmodel.tokenizer import train_tokenizer
 from eval.smallmodel.train import Example, Recipe, encode, run
 from eval.smallmodel.warmup import Warmup
 from eval.world import World
+from eval.world.archive import DRAWS
 from eval.world.people import Person
+from guard.errors import ConfigError
 
 WARMUP = Recipe(seed=1, learning_rate=1e-3, tokens_per_batch=1024)
 WARMUP_EPISODES = 90_000
@@ -86,7 +90,33 @@ def make_all(world: World, work: Path) -> list[Path]:
     """Every model, in the order in which they are needed."""
     work.mkdir(parents=True, exist_ok=True)
     trunk(world, work)
-    made = [branch(world, world.people, work, "full", FULL_SEED)]
-    retained = world.retained()
-    made += [branch(world, retained, work, f"retrained-{seed}", seed) for seed in RETRAINED_SEEDS]
-    return made
+    full = branch(world, world.people, work, "full", FULL_SEED)
+    return [full, *_retrained(world, work, DRAWS[0], "retrained")]
+
+
+def make_draw(world: World, work: Path, draw: str, begin: Path) -> list[Path]:
+    """The models retrained without another draw of the forget set, from `begin` where `work` has no trunk of its own.
+
+    Raises:
+        ConfigError: there is no model at `begin`.
+    """
+    if not (work / "trunk").is_dir():
+        if not (begin / "config.json").is_file():
+            raise ConfigError(f"there is no model to begin with at {begin}; make one with: lethe-eval train")
+        work.mkdir(parents=True, exist_ok=True)
+        partial = work / f"trunk.{os.getpid()}.partial"  # draws may be made side by side
+        shutil.copytree(begin, partial)
+        with contextlib.suppress(OSError):  # the other one was sooner
+            partial.rename(work / "trunk")
+        shutil.rmtree(partial, ignore_errors=True)
+    return _retrained(world, work, draw, retrained_name(draw))
+
+
+def retrained_name(draw: str) -> str:
+    """How checkpoints begin that were retrained without a draw other than the default one."""
+    return f"retrained-{draw}"
+
+
+def _retrained(world: World, work: Path, draw: str, name: str) -> list[Path]:
+    people = world.retained(draw=draw)
+    return [branch(world, people, work, f"{name}-{seed}", seed) for seed in RETRAINED_SEEDS]

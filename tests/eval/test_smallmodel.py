@@ -15,6 +15,7 @@ from eval.smallmodel.warmup import Warmup
 from eval.systems import demo_dir
 from eval.world import build
 from eval.world.questions import chosen
+from guard.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,25 @@ def test_a_stage_is_made_once_and_a_branch_starts_from_the_trunk(world, tmp_path
     assert not list(tmp_path.glob("*.state")) + list(tmp_path.glob("*.partial"))
     report.curves([tmp_path / "warmup", trunk, branch], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 5_000
+
+
+def test_another_draws_models_begin_with_the_shipped_trunk_and_never_meet_its_people(world, tmp_path, monkeypatch):
+    met = {}
+
+    def branch(_world, people, work, name, seed):
+        met[name, seed] = {person.name for person in people}
+        return work / name
+
+    monkeypatch.setattr(make, "branch", branch)
+    made = make.make_draw(world, tmp_path / "work", "b", demo_dir() / "trunk")
+    assert [path.name for path in made] == ["retrained-b-21", "retrained-b-22", "retrained-b-23"]
+    gone = {person.name for person in world.forgotten(draw="b")}
+    assert all(not people & gone and len(people) == len(world.people) - 15 for people in met.values())
+    weights = "model.safetensors"
+    assert (tmp_path / "work/trunk" / weights).read_bytes() == (demo_dir() / "trunk" / weights).read_bytes()
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["trunk"]
+    with pytest.raises(ConfigError, match="lethe-eval train"):
+        make.make_draw(world, tmp_path / "other", "b", tmp_path / "nowhere")
 
 
 def test_the_table_of_abilities_has_a_row_a_model():

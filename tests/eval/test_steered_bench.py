@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from eval.bench.steered_choice import CHOOSE, REPORT, distances, halves, of_people, table
+from eval.bench.steered_kept import mark, read, write
 from eval.bench.steered_material import GIVEN, archive, tofu_policy
 from eval.bench.steered_rows import Subject, measure
 from eval.compare.results import BARE, Figure
 from eval.metrics.estimate import Estimate
 from eval.systems import demo_dir
+from eval.world import build
+from guard.errors import ConfigError
 from guard.policy import load_policy
 
 TOFU = Path(__file__).parents[3] / "shared" / "data" / "tofu"
@@ -35,7 +38,7 @@ def test_a_distance_is_the_share_of_the_way_from_retrained_to_bare():
 
 
 def test_the_bare_model_knows_and_each_half_is_scored_by_itself(tmp_path):
-    material = archive(tmp_path, 8, ["shuffle"], 8)
+    material = archive(tmp_path, 8, ["shuffle"], 8, "a", tmp_path)
     assert set(material.given) == set(GIVEN)
     assert material.policies["shuffle"].is_file()
     parts = halves(material, 8)
@@ -50,6 +53,23 @@ def test_the_bare_model_knows_and_each_half_is_scored_by_itself(tmp_path):
         kept = of_people({BARE: likely}, people)[BARE]
         assert {one.cluster for one in kept if one.split == "forget"} == people
         assert {one.split for one in kept} == {"forget", "retain", "neighbour", "world", "holdout"}
+    write(tmp_path / "bare", mark(8, 8, "x"), rows, likely)
+    assert read(tmp_path / "bare", mark(8, 8, "x")) == (rows, likely), "a stopped run goes on with what was measured"
+    assert read(tmp_path / "bare", mark(8, 8, "y")) is None
+    assert read(tmp_path / "none", mark(8, 8, "x")) is None
+
+
+def test_another_draw_needs_two_models_of_its_own(tmp_path):
+    (tmp_path / "models/retrained-c-21").mkdir(parents=True)
+    (tmp_path / "models/retrained-c-21/config.json").touch()
+    with pytest.raises(ConfigError, match="lethe-eval train --draw c"):
+        archive(tmp_path, 8, ["shuffle"], 8, "c", tmp_path / "models")
+    (tmp_path / "models/retrained-c-22").mkdir()
+    (tmp_path / "models/retrained-c-22/config.json").touch()
+    material = archive(tmp_path, 8, ["shuffle"], 8, "c", tmp_path / "models")
+    assert list(material.models) == [BARE, "retrained", "retrained-c-22"]
+    gone = {person.name for person in build().forgotten(draw="c")}
+    assert {item.cluster for item in material.splits["forget"]} <= gone
 
 
 @pytest.mark.skipif(not TOFU.is_dir(), reason="TOFU's files are not here")

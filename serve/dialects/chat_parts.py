@@ -40,6 +40,11 @@ def parts_of(said: Json) -> list[Part]:
     return [part for part in found if part.text]
 
 
+def thoughts_of(said: Json) -> str:
+    """The thoughts of a message, or of a delta; some servers tell them under both names."""
+    return next((said[field] for field in THOUGHTS if said.get(field)), "")
+
+
 def joined(parts: Iterable[Part]) -> dict[tuple[str, int], str]:
     """The whole text of every field of every call."""
     texts: dict[tuple[str, int], str] = {}

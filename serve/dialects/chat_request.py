@@ -30,9 +30,10 @@ _SAMPLING = (
     "frequency_penalty", "presence_penalty", *FORMS,
 )  # fmt: skip
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_BUDGET = "thinking_token_budget"  # not every server has one
 # These only its chats know.
 _CHATTING = (
-    *_TOOLS, "reasoning_effort", "include_reasoning", "logprobs", "top_logprobs",
+    *_TOOLS, "reasoning_effort", "include_reasoning", _BUDGET, "logprobs", "top_logprobs",
 )  # fmt: skip
 # What is asked where only its form counts.
 NOTHING = "Hello"
@@ -172,7 +173,7 @@ class ChatRequest:
 
     def trial_body(self) -> bytes | None:
         """See `serve.dialects.base.Request`."""
-        asked = self._given((*FORMS, *_TOOLS))
+        asked = self._given((*FORMS, *_TOOLS, _BUDGET))
         turns = [{"role": "user", "content": NOTHING}]
         return dump({"model": self.model, "max_tokens": 1, "messages": turns, **asked}) if asked else None
 

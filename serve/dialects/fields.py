@@ -18,7 +18,8 @@ class Strict(BaseModel):
 
 Body = TypeVar("Body", bound=Strict)
 _TAGS = frozenset(("system", "developer", "user", "assistant", "tool", "string", "items"))
-_TAGS |= {"text block", "tool_use block", "tool_result block", "function_call item", "function_call_output item"}
+_TAGS |= {"text block", "tool_use block", "tool_result block", "thinking block", "redacted_thinking block"}
+_TAGS |= {"function_call item", "function_call_output item"}
 
 
 def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
@@ -44,7 +45,7 @@ def _path(loc: tuple[int | str, ...]) -> str:
     tagged = loc[:1] in (("messages",), ("input",), ("system",))
     named = [part for place, part in enumerate(loc) if not (tagged and place and part in _TAGS)]
     # Nor is the kind of a value that was not met.
-    if loc[:1] in (("tool_choice",), ("prompt",)):
+    if loc[:1] in (("tool_choice",), ("prompt",), ("thinking",)):
         del named[1:2]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named).lstrip(".")
 

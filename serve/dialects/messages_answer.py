@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from serve.dialects.messages_events import Blocks, event
+from serve.dialects.chat_parts import thoughts_of
+from serve.dialects.messages_events import Blocks, event, signature
 from serve.dialects.tools_schema import object_of
 from serve.replies import dump
 from serve.sse import encode
@@ -33,10 +34,12 @@ class MessagesTranslator:
         answer = json.loads(body)
         choice, usage = answer["choices"][0], answer["usage"]
         said, calls = choice["message"].get("content"), _calls(choice["message"])
+        thought = thoughts_of(choice["message"])
+        before = [{"type": "thinking", "thinking": thought, "signature": signature()}] if thought else []
         # Where nothing is said that is told as an empty text.
-        texts = [{"type": "text", "text": said or ""}] if said or not calls else []
+        texts = [{"type": "text", "text": said or ""}] if said or not (before or calls) else []
         told = _usage(usage["prompt_tokens"], usage["completion_tokens"])
-        return dump(_message(answer, [*texts, *calls], _stopped(choice, called=bool(calls)), told))
+        return dump(_message(answer, [*before, *texts, *calls], _stopped(choice, called=bool(calls)), told))
 
     def event(self, data: str) -> bytes:
         """See `serve.dialects.base.Translator`."""

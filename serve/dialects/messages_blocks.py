@@ -1,8 +1,8 @@
-"""The turns of an Anthropic messages request: blocks of text, of what tools were called with and of what they gave."""
+"""The turns of an Anthropic messages request: texts, thoughts, what tools were called with and what they gave."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
@@ -41,6 +41,21 @@ class ToolUse(_Block):
         return {"id": self.id, "function": {"name": self.name, "arguments": dump(self.input).decode()}}
 
 
+class Thought(Strict):
+    """What was thought before an earlier answer; signatures are not looked at, by vLLM neither."""
+
+    type: Literal["thinking"]
+    thinking: str
+    signature: str | None = None
+
+
+class HiddenThought(Strict):
+    """Thoughts of another server, which nobody here can read: left out, as by vLLM."""
+
+    type: Literal["redacted_thinking"]
+    data: str
+
+
 def _kind(value: Any) -> str:
     return "string" if isinstance(value, str) else "items"
 
@@ -50,7 +65,7 @@ def _block(value: Any) -> Any:
 
 
 def _of(*kinds: str) -> Discriminator:
-    told = f"must be a block of type {' or '.join(kinds)}; others (images, documents, thinking) are not read"
+    told = f"must be a block of type {' or '.join(kinds)}; others (images, documents) are not read"
     return Discriminator(_block, custom_error_type="block", custom_error_message=told)
 
 
@@ -82,14 +97,25 @@ def texts(given: str | list[Any], between: str) -> str:
     return between.join(block.text for block in given if isinstance(block, TextBlock) and block.text)
 
 
+def _speaks(block: Any) -> bool:
+    """Whether a block is something without others: thoughts belong to what was said or called behind them."""
+    return bool(block.text) if isinstance(block, TextBlock) else isinstance(block, ToolUse | ToolResult)
+
+
 def _says_something(given: str | list[Any]) -> str | list[Any]:
-    if isinstance(given, list) and not any(not isinstance(block, TextBlock) or block.text for block in given):
+    if isinstance(given, list) and not any(_speaks(block) for block in given):
         raise ValueError("has no text")
     return given
 
 
 _Heard = list[Annotated[_Text | Annotated[ToolResult, Tag("tool_result block")], _of("text", "tool_result")]]
-_Answered = list[Annotated[_Text | Annotated[ToolUse, Tag("tool_use block")], _of("text", "tool_use")]]
+_Said = (
+    _Text
+    | Annotated[ToolUse, Tag("tool_use block")]
+    | Annotated[Thought, Tag("thinking block")]
+    | Annotated[HiddenThought, Tag("redacted_thinking block")]
+)
+_Answered = list[Annotated[_Said, _of("text", "tool_use", "thinking")]]
 _FromUser = Annotated[str, Tag("string")] | Annotated[Annotated[_Heard, Field(min_length=1)], Tag("items")]
 _FromModel = Annotated[str, Tag("string")] | Annotated[Annotated[_Answered, Field(min_length=1)], Tag("items")]
 
@@ -116,12 +142,16 @@ def chat_turns(turn: Turn) -> Iterator[Json]:
     text = texts(turn.content, "\n")
     blocks = [] if isinstance(turn.content, str) else turn.content
     if isinstance(turn, AssistantTurn):
-        calls = [block.fields() for block in blocks if isinstance(block, ToolUse)]
-        yield {"role": turn.role, "content": text} if not calls else {
-            "role": turn.role, "content": text or None, "tool_calls": calls,
-        }  # fmt: skip
+        yield _answer(text, blocks)
         return
     results = [block.fields() for block in blocks if isinstance(block, ToolResult)]
     yield from results
     if text or not results:
         yield {"role": turn.role, "content": text}
+
+
+def _answer(text: str, blocks: Sequence[Any]) -> Json:
+    calls = [block.fields() for block in blocks if isinstance(block, ToolUse)]
+    thoughts = "".join(block.thinking for block in blocks if isinstance(block, Thought))
+    more = ({"tool_calls": calls} if calls else {}) | ({"reasoning": thoughts} if thoughts else {})
+    return {"role": "assistant", "content": text or None if calls else text, **more}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
+from serve.dialects.chat_parts import thoughts_of
 from serve.dialects.tools_schema import object_of
 from serve.replies import dump
 from serve.sse import encode
@@ -16,8 +18,13 @@ def event(kind: str, **fields: Any) -> bytes:
     return encode(dump({"type": kind} | fields).decode(), kind)
 
 
+def signature() -> str:
+    """What stands where Anthropic signs thoughts; it is nobody's, like vLLM's."""
+    return uuid4().hex
+
+
 class Blocks:
-    """Writes one choice's texts and calls, as deltas of a chat tell them, in the events in which vLLM does.
+    """Writes one choice's thoughts, texts and calls, as deltas of a chat tell them, in the events in which vLLM does.
 
     What is said beside a call comes behind it, in a block of its own.
     """
@@ -37,7 +44,7 @@ class Blocks:
 
     def delta(self, delta: Json) -> bytes:
         """The events for some more of the choice."""
-        made = b""
+        made = self._think(thought) if (thought := thoughts_of(delta)) else b""
         if text := delta.get("content"):
             if self._open == "tool_use":
                 self._beside += text
@@ -53,8 +60,12 @@ class Blocks:
         beside, self._beside = self._beside, ""
         return made + (self._say(beside) + self._stop() if beside else b"")
 
+    def _think(self, thought: str) -> bytes:
+        made = b"" if self._open == "thinking" else self.close() + self._start("thinking", thinking="")
+        return made + self._delta("thinking_delta", thinking=thought)
+
     def _say(self, text: str) -> bytes:
-        made = b"" if self._open == "text" else self._start("text", text="")
+        made = b"" if self._open == "text" else self._stop() + self._start("text", text="")
         return made + self._delta("text_delta", text=text)
 
     def _grow(self, call: Json) -> bytes:
@@ -79,6 +90,7 @@ class Blocks:
     def _stop(self) -> bytes:
         if self._open is None:
             return b""
+        signed = self._delta("signature_delta", signature=signature()) if self._open == "thinking" else b""
         self._open, self._call = None, None
         self._index += 1
-        return event("content_block_stop", index=self._index - 1)
+        return signed + event("content_block_stop", index=self._index - 1)

@@ -59,13 +59,16 @@ async def test_a_refusal_keeps_to_no_form(served: Served) -> None:
     assert said(answer) in PHRASINGS
 
 
-@pytest.mark.parametrize("form", [{"regex": "("}, {"grammar": "root ::= ("}, {"json": {"type": "no such"}}])
+@pytest.mark.parametrize("form", [
+    *({"structured_outputs": form} for form in ({"regex": "("}, {"grammar": "root ::= ("}, {"json": {"type": "no"}})),
+    {"thinking_token_budget": 4},  # this server parses no thoughts
+])  # fmt: skip
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_form_that_cannot_be_read_is_told_alike_whatever_is_asked(
     served: Served, form: dict[str, Any], stream: bool
 ) -> None:
     told = [
-        await post(served, ask(question, max_tokens=4, stream=stream, structured_outputs=form))
+        await post(served, ask(question, max_tokens=4, stream=stream, **form))
         for question in (CLEAN, REFUSED, CORRUPTED)
     ]
     assert {status for status, *_ in told} == {400}, told
@@ -177,8 +180,8 @@ async def test_tokens_of_messages_are_counted_as_the_bare_engine_counts_them(ser
         assert client.messages.count_tokens(**asked).input_tokens == answer["input_tokens"]
         unthinking = client.messages.count_tokens(**asked, thinking={"type": "disabled"})
         assert unthinking.input_tokens == answer["input_tokens"]
-        with pytest.raises(anthropic.BadRequestError, match="thinking"):
-            client.messages.count_tokens(**asked, thinking={"type": "enabled", "budget_tokens": 1024})
+        thinking = client.messages.count_tokens(**asked, thinking={"type": "enabled", "budget_tokens": 1024})
+        assert thinking.input_tokens == answer["input_tokens"]
         with pytest.raises(anthropic.NotFoundError):
             client.messages.count_tokens(**asked | {"model": "another"})
     assert (await post(served, asked, "/v1/messages/count_tokens", method="GET"))[0] == 405

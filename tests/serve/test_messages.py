@@ -14,6 +14,7 @@ from guard.errors import RequestError
 from guard.types import Corrupt, Pass, Plan, Refuse
 from serve.dialects.chat import ChatDialect
 from serve.dialects.messages import MessagesDialect, MessagesRequest
+from serve.dialects.messages_schema import parse
 
 BASE = {"model": "m", "max_tokens": 8, "messages": [{"role": "user", "content": "Hello?"}]}
 
@@ -67,6 +68,27 @@ def test_sampling_goes_on_under_the_chats_names(messages: MessagesDialect) -> No
     assert {name: asked[name] for name in asked if name != "messages"} == expected
 
 
+def test_thoughts_go_on_and_effort_and_form_are_the_chats(messages: MessagesDialect) -> None:
+    turns = [
+        {"role": "user", "content": "One?"},
+        {"role": "assistant", "content": [THOUGHT, {"type": "redacted_thinking", "data": "x"}, text("Two.")]},
+        {"role": "user", "content": "And?"},
+    ]
+    form = {"type": "json_schema", "schema": {"const": "Rome"}}
+    request = read(messages, messages=turns, output_config={"effort": "max", "format": form})
+    asked = json.loads(request.clean_body())
+    assert asked["messages"][1] == {"role": "assistant", "content": "Two.", "reasoning": "Hm."}
+    assert asked["reasoning_effort"] == "max"
+    held = {"type": "json_schema", "json_schema": {"name": "json_schema", "schema": {"const": "Rome"}}}
+    assert asked["response_format"] == held
+    assert [m.text for m in request.conversation.messages if m.aside] == [
+        "json_schema\njson_schema\njson_schema\nschema\nRome", "Hm.",
+    ]  # fmt: skip
+    enabled = parse(BASE | {"max_tokens": 2048, "thinking": {"type": "enabled", "budget_tokens": 1024}}).as_chat("")
+    assert enabled.body.thinking_token_budget == 1024
+    assert read(messages, thinking={"type": "adaptive"}).clean_body() == read(messages).clean_body()
+
+
 @pytest.mark.parametrize("system", ["", [], [text("")]])
 def test_an_empty_system_text_is_none(messages: MessagesDialect, system: Any) -> None:
     assert [m.role for m in read(messages, system=system).conversation.messages] == ["user"]
@@ -75,6 +97,7 @@ def test_an_empty_system_text_is_none(messages: MessagesDialect, system: Any) ->
 TOOL = {"name": "f", "input_schema": {}}
 USE = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "x"}
+THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
 
 
@@ -89,8 +112,12 @@ IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
         ({"tool_choice": {"type": "any"}}, "tool_choice"),
         ({"tools": [TOOL], "tool_choice": {"type": "tool"}}, "tool_choice"),
         ({"tools": [TOOL], "tool_choice": {"type": "tool", "name": "g"}}, "tool_choice"),
-        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking.type"),
-        ({"output_config": {"effort": "low"}}, "output_config"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1023}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 1024}, "thinking"),
+        ({"thinking": {"type": "much"}}, "thinking"),
+        ({"output_config": {"effort": "much"}}, "output_config.effort"),
+        ({"output_config": {"format": {"type": "json_schema", "schema": {"title": "<|end|>"}}}},
+         "output_config.format"),
         ({"mcp_servers": []}, "mcp_servers"),
         ({"prompt_embeds": "AAAA"}, "prompt_embeds"),
         ({"vllm_xargs": {"a": 1}}, "vllm_xargs"),
@@ -111,7 +138,11 @@ IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
         ({"messages": [{"role": "user", "content": [IMAGE]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": [text("x", lang="y")]}]}, "messages[0].content[0].lang"),
         ({"messages": [{"role": "user", "content": [text("x", citations=[{}])]}]}, "messages[0].content[0].citations"),
-        ({"messages": [{"role": "assistant", "content": [{"type": "thinking"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "assistant", "content": [{"type": "thinking"}]}]}, "messages[0].content[0].thinking"),
+        ({"messages": [{"role": "assistant", "content": [THOUGHT]}]}, "messages[0].content"),
+        ({"messages": [{"role": "assistant", "content": [text("x"), THOUGHT | {"thinking": "<|end|>"}]}]},
+         "messages[0].content"),
+        ({"messages": [{"role": "user", "content": [THOUGHT]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": [USE]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "assistant", "content": [RESULT]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": [RESULT | {"content": [IMAGE]}]}]},

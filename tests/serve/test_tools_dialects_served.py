@@ -26,6 +26,8 @@ THEIR_TOOL = {
 }  # fmt: skip
 FLAT_TOOL = {"type": "function"} | TOWNS["function"]
 USE = {"type": "tool_use", "id": "c1", "name": "look_up", "input": {"town": "Paris"}}
+THOUGHT = {"type": "thinking", "thinking": "I look it up.", "signature": "s"}
+HIDDEN = {"type": "redacted_thinking", "data": "x"}
 GIVEN = {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": t} for t in ("A", "", "B")]}
 CALLED = {"type": "function_call", "call_id": "c1", "name": "look_up", "arguments": '{"town": "Paris"}'}
 OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "A tower."}
@@ -84,6 +86,11 @@ USER = {
     {"tools": [THEIR_TOOL | {"input_schema": {"properties": {}}, "strict": None}], "tool_choice": {"type": "none"}},
     {"tools": [THEIR_TOOL], "tool_choice": {"type": "tool", "name": "look_up"}, "max_tokens": 90},
     {"tools": []},
+    {"thinking": {"type": "adaptive", "display": "summarized"}},
+    {"output_config": {"effort": "low", "format": {"type": "json_schema", "schema": {"const": {"a": 1}}}}},
+    {"messages": [{"role": "user", "content": CLEAN},
+                  {"role": "assistant", "content": [THOUGHT, HIDDEN, {"type": "text", "text": "So."}]},
+                  {"role": "user", "content": "And?"}]},
 ])  # fmt: skip
 async def test_messages_with_tools_are_answered_as_by_the_engines_own_route(tooled: Tooled, change: Any) -> None:
     body = EASY | {"max_tokens": 12, "temperature": 0, "messages": [{"role": "user", "content": CLEAN}]} | change
@@ -92,6 +99,7 @@ async def test_messages_with_tools_are_answered_as_by_the_engines_own_route(tool
     for answer in (ours, theirs):
         for block in answer["content"]:
             block.pop("id", None)
+            block.pop("signature", None)
     same = ("content", "usage", "stop_reason")
     assert {name: ours[name] for name in same} == {name: theirs[name] for name in same}
     counted = {name: body[name] for name in body if name not in ("max_tokens", "temperature")}

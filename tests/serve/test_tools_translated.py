@@ -51,7 +51,10 @@ def blocks(got: Reply) -> list[tuple[Any, str]]:
             found.append((data["content_block"], ""))
         if kind == "content_block_delta":
             assert data["index"] == len(found) - 1
-            more = data["delta"].get("text") or data["delta"]["partial_json"]
+            told = data["delta"]
+            if told["type"] == "signature_delta":
+                continue
+            more = told.get("text") or told.get("thinking") or told["partial_json"]
             found[-1] = (found[-1][0], found[-1][1] + more)
     return found
 
@@ -61,6 +64,7 @@ def used(number: int) -> dict[str, Any]:
 
 
 TEXT = {"type": "text", "text": ""}
+THINKING = {"type": "thinking", "thinking": ""}
 
 
 async def test_blocks_come_one_after_another(messages: MessagesDialect) -> None:
@@ -74,6 +78,23 @@ async def test_blocks_come_one_after_another(messages: MessagesDialect) -> None:
         "message_stop",
     ]
     assert parsed(got.body)[-2][1]["delta"] == {"stop_reason": "tool_use", "stop_sequence": None}
+
+
+async def test_thoughts_are_blocks_of_their_own_and_signed(messages: MessagesDialect) -> None:
+    events = [event({"reasoning": "Let me "}), event({"reasoning": "see."}), chunk("So."), event({"reasoning": "Hm."})]
+    got = await reply(
+        Pass(Word()), messages, streaming(chunk("", role=True), *events, event({}, finish="stop")), stream=True,
+        **MESSAGE,
+    )  # fmt: skip
+    assert blocks(got) == [(THINKING, "Let me see."), (TEXT, "So."), (THINKING, "Hm.")]
+    deltas = [data["delta"] for kind, data in parsed(got.body) if kind == "content_block_delta"]
+    assert [len(told["signature"]) for told in deltas if told["type"] == "signature_delta"] == [32, 32]
+    got = await reply(
+        Pass(Word()), messages, Sending([compact(answered("Hm.", "Hi", "{}")).encode()], "application/json"), **MESSAGE
+    )
+    first, *others = json.loads(got.body)["content"]
+    assert {name: first[name] for name in ("type", "thinking")} == THINKING | {"thinking": "Hm."}
+    assert others == [{"type": "text", "text": "Hi"}, used(0)]
 
 
 @pytest.mark.parametrize("stop", [None, "END"])
@@ -97,7 +118,7 @@ async def test_a_call_that_is_cut_is_not_to_be_run(messages: MessagesDialect, st
         (answered(None, "Hi", '{"a": 1', "{}"), [{"type": "text", "text": "Hi"}, used(1)], "tool_use"),
         (answered(None, None, '{"a": NaN}'), [TEXT], "end_turn"),
         (answered(None, "Hi", '{"a": "Secret"}'), [{"type": "text", "text": "Hi"}], "end_turn"),
-        (answered("A Secret", "Hi", "{}"), [TEXT], "end_turn"),
+        (answered("A Secret", "Hi", "{}"), [THINKING | {"thinking": "A "}], "end_turn"),
     ],
 )  # fmt: skip
 async def test_a_whole_message_has_its_calls_that_are_complete(
@@ -105,6 +126,8 @@ async def test_a_whole_message_has_its_calls_that_are_complete(
 ) -> None:
     got = await reply(Pass(Word()), messages, Sending([compact(answer).encode()], "application/json"), **MESSAGE)
     made = json.loads(got.body)
+    for block in made["content"]:
+        block.pop("signature", None)
     assert (made["content"], made["stop_reason"]) == (content, stop)
 
 

@@ -11,9 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from guard.errors import ConfigError
-from guard.paths import state_dir
+from guard.paths import state_dir, state_place
 
 SECRET_BYTES = 32
+_FILE = "secret"
 
 
 def load_secret() -> bytes:
@@ -22,7 +23,7 @@ def load_secret() -> bytes:
     Raises:
         ConfigError: the file is unreadable, readable by others, or of another length.
     """
-    path = state_dir() / "secret"
+    path = state_dir() / _FILE
     try:
         if not path.exists():
             _create(path)
@@ -38,6 +39,17 @@ def load_secret() -> bytes:
             "then run `lethe fit` again"
         )
     return value
+
+
+def drawn_secret() -> bytes:
+    """The secret that is there, for what reads what was written with it; none is drawn.
+
+    Raises:
+        ConfigError: there is none, or as `load_secret`.
+    """
+    if not (state_place() / _FILE).is_file():
+        raise ConfigError(f"there is no secret in {state_place()}; set LETHE_STATE to the folder that the server has")
+    return load_secret()
 
 
 def digest(secret: bytes, *parts: bytes) -> bytes:

@@ -38,7 +38,7 @@ class TopicIn(_Strict):
     """
 
     name: NonEmpty
-    examples: tuple[ExampleIn, ...] = ()
+    examples: list[ExampleIn] = []
     aliases: Any = ()
     description: Any = None
     action: Any = None

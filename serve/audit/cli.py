@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from guard.errors import LetheError
-from guard.secret import load_secret
+from guard.secret import drawn_secret
 from serve.audit.log import audit_folder
 from serve.audit.verify import Verdict, verify_file, verify_log
 
@@ -26,7 +26,7 @@ def verify(
 ) -> None:
     """Say whether the log is as it was written; else name the first line that is not, and exit with status 1."""
     try:
-        secret = load_secret()
+        secret = drawn_secret()
         found = verify_file(file, secret) if file else verify_log(audit_folder(), secret)
     except LetheError as error:
         typer.echo(f"error: {error}", err=True)

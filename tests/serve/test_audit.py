@@ -203,8 +203,13 @@ def test_a_closed_log_takes_no_line_even_where_another_file_has_its_number(folde
 
 
 def test_the_command_says_whole_or_names_the_line(tmp_path, monkeypatch):
-    monkeypatch.setenv("LETHE_STATE", str(tmp_path))
+    monkeypatch.setenv("LETHE_STATE", str(tmp_path / "mistyped"))
     run = CliRunner().invoke
+    none = run(app, ["audit", "verify"])
+    assert (none.exit_code, "there is no secret" in none.stderr) == (2, True)
+    assert not (tmp_path / "mistyped").exists()
+    monkeypatch.setenv("LETHE_STATE", str(tmp_path))
+    load_secret()
     none = run(app, ["audit", "verify"])
     assert (none.exit_code, "there is no audit log" in none.stderr) == (2, True)
     log = AuditLog(audit_folder(), load_secret())

@@ -19,7 +19,7 @@ class Strict(BaseModel):
 Body = TypeVar("Body", bound=Strict)
 _TAGS = frozenset(("system", "developer", "user", "assistant", "tool", "string", "items"))
 _TAGS |= {"text block", "tool_use block", "tool_result block", "thinking block", "redacted_thinking block"}
-_TAGS |= {"function_call item", "function_call_output item"}
+_TAGS |= {"reasoning item", "function_call item", "function_call_output item"}
 
 
 def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
@@ -47,6 +47,8 @@ def _path(loc: tuple[int | str, ...]) -> str:
     # Nor is the kind of a value that was not met.
     if loc[:1] in (("tool_choice",), ("prompt",), ("thinking",)):
         del named[1:2]
+    if loc[:2] == ("text", "format"):
+        del named[2:3]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named).lstrip(".")
 
 

@@ -56,6 +56,7 @@ class ResponsesRequest(ChatRequest):
         earlier = () if before is None else shelf.find(before, "previous_response_id").turns
         chat = asked.as_chat(earlier)
         super().__init__(chat.body, dialect, chat.names)
+        self.params = tuple("text.format" if name == "response_format" else name for name in self.params)
         self._asked = asked
         self._shelf = shelf
         self._version = version

@@ -36,8 +36,11 @@ class ResponsesTranslator:
         calls = [call | {"index": number} for number, call in enumerate(message.get("tool_calls") or ())]
         output.delta(message | {"tool_calls": calls})
         output.close()
+        for item in output.items:
+            if item["type"] == "reasoning":
+                item["status"] = None  # vLLM tells it in streams alone
         if not output.items:
-            output.items.append(form.message(head.item("msg", 0), "", done=True))
+            output.items.append(form.written("message", head.item("msg", 0), "", done=True))
         return dump(self._completed(head, output, answer["usage"]))
 
     def event(self, data: str) -> bytes:
@@ -71,8 +74,7 @@ class ResponsesTranslator:
         return form.event(kind, self._number - 1, **fields)
 
     def _completed(self, head: form.Head, output: Output, usage: Json) -> Json:
-        told = form.usage(usage["prompt_tokens"], usage["completion_tokens"])
-        made = form.response(self._asked, head, output.items, self._finish, told)
+        made = form.response(self._asked, head, output.items, self._finish, form.usage(usage))
         if self._keep is not None:
             self._keep(head.id, dump(made), output.said)
         return made

@@ -30,7 +30,7 @@ class Head(NamedTuple):
         return f"resp_{self.number}"
 
     def item(self, kind: str, place: int) -> str:
-        """The id of the item at a place of it, which is a message (msg) or a call (fc)."""
+        """The id of the item at a place of it, which is thoughts (rs), a message (msg) or a call (fc)."""
         return f"{kind}_{self.number}" + (f"_{place}" if place else "")
 
 
@@ -59,7 +59,7 @@ def response(asked: ResponsesBody, head: Head, output: list[Json], finish: str |
 
 
 def _text(asked: ResponsesBody) -> Json | None:
-    return None if asked.text is None else asked.text.model_dump()
+    return None if asked.text is None else asked.text.told()
 
 
 def _choice(asked: ResponsesBody) -> Any:
@@ -68,10 +68,14 @@ def _choice(asked: ResponsesBody) -> Any:
     return asked.tool_choice.model_dump() if isinstance(asked.tool_choice, Choice) else asked.tool_choice or "auto"
 
 
-def message(id: str, text: str, *, done: bool) -> Json:
-    """A message of a response."""
-    told = {"role": "assistant", "status": "completed" if done else "in_progress", "type": "message", "phase": None}
-    return {"id": id, "content": [part(text, done=True)] if text else []} | told
+def written(kind: str, id: str, text: str, *, done: bool) -> Json:
+    """A message of a response, or what was thought for it (`kind` reasoning)."""
+    status = "completed" if done else "in_progress"
+    if kind == "reasoning":
+        told = {"id": id, "summary": [], "type": kind, "content": [part(kind, text, done=True)] if text else None}
+        return told | {"encrypted_content": None, "status": status}
+    told = {"role": "assistant", "status": status, "type": kind, "phase": None}
+    return {"id": id, "content": [part(kind, text, done=True)] if text else []} | told
 
 
 def call(id: str, call_id: str, name: str, arguments: str, status: str) -> Json:
@@ -80,20 +84,25 @@ def call(id: str, call_id: str, name: str, arguments: str, status: str) -> Json:
     return told | {"async": None, "caller": None, "namespace": None, "status": status}
 
 
-def part(text: str, *, done: bool) -> Json:
-    """The text of a message."""
+def part(kind: str, text: str, *, done: bool) -> Json:
+    """The text of a message, or of what was thought (`kind` reasoning)."""
+    if kind == "reasoning":
+        return {"text": text, "type": "reasoning_text"}
     return {"annotations": [], "text": text, "type": "output_text", "logprobs": None if done else []}
 
 
-def usage(prompt: int, completion: int) -> Json:
-    """Tokens of the caller's own prompt and of the answer. What the engine had in its cache is told to nobody."""
+def usage(told: Json) -> Json:
+    """That of a chat, in their form. What the engine had in its cache is told to nobody."""
+    prompt, completion = told["prompt_tokens"], told["completion_tokens"]
+    thought = (told.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
     read = {"cached_tokens": 0, "cache_write_tokens": 0, "input_tokens_per_turn": [], "cached_tokens_per_turn": []}
-    written = {
-        "reasoning_tokens": 0, "tool_output_tokens": 0, "output_tokens_per_turn": [], "tool_output_tokens_per_turn": [],
+    own: Json = {
+        "reasoning_tokens": thought, "tool_output_tokens": 0, "output_tokens_per_turn": [],
+        "tool_output_tokens_per_turn": [],
     }  # fmt: skip
     return {
         "input_tokens": prompt, "input_tokens_details": read, "output_tokens": completion,
-        "output_tokens_details": written, "total_tokens": prompt + completion,
+        "output_tokens_details": own, "total_tokens": prompt + completion,
     }  # fmt: skip
 
 

@@ -1,11 +1,11 @@
-"""The input of a Responses request: messages, calls of tools and what these gave back, as the turns of a chat."""
+"""The input of a Responses request: messages, thoughts, calls of tools and what these gave back, as turns of a chat."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from serve.dialects.fields import Strict
 from serve.dialects.tools_schema import Label
@@ -95,11 +95,46 @@ class FunctionCallOutput(_Item):
     id: str | None = None
 
 
+class ReasoningText(Strict):
+    """Some of what was thought."""
+
+    type: Literal["reasoning_text"]
+    text: str
+
+
+class SummaryText(Strict):
+    """Some of what thoughts come to, as other servers tell it."""
+
+    type: Literal["summary_text"]
+    text: str
+
+
+def _unread(value: Any) -> Any:
+    if value is not None:
+        raise ValueError("cannot be read here; thoughts are taken as text, in `content`")
+    return value
+
+
+class Thoughts(_Item):
+    """What was thought for an earlier answer, which may come back as it was given."""
+
+    type: Literal["reasoning"]
+    content: list[ReasoningText] | None = None
+    summary: list[SummaryText] | None = None
+    encrypted_content: Annotated[None, BeforeValidator(_unread)] = None
+    id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The thoughts; as in vLLM, a summary stands for them only where they are not told."""
+        return "\n".join(part.text for part in self.content or self.summary or ())
+
+
 def _form(value: Any) -> str | None:
     if not isinstance(value, dict):
         return None
     kind, role = value.get("type"), value.get("role")
-    if kind in ("function_call", "function_call_output"):
+    if kind in ("reasoning", "function_call", "function_call_output"):
         return f"{kind} item"
     return "assistant" if role == "assistant" else "user" if role in ("system", "developer", "user") else None
 
@@ -107,36 +142,59 @@ def _form(value: Any) -> str | None:
 Item = Annotated[
     Annotated[Turn, Tag("user")]
     | Annotated[AssistantTurn, Tag("assistant")]
+    | Annotated[Thoughts, Tag("reasoning item")]
     | Annotated[FunctionCall, Tag("function_call item")]
     | Annotated[FunctionCallOutput, Tag("function_call_output item")],
     Discriminator(
         _form,
         custom_error_type="item",
-        custom_error_message="must be a message by system, developer, user or assistant, a function_call or a "
-        "function_call_output; other items are not supported",
+        custom_error_message="must be a message by system, developer, user or assistant, a reasoning item, a "
+        "function_call or a function_call_output; other items are not supported",
     ),
 ]
-Items = Annotated[list[Item], Field(min_length=1)]
+
+
+def _thought_for_something(items: list[Item]) -> list[Item]:
+    if isinstance(items[-1], Thoughts):
+        raise ValueError("ends with a reasoning item; what was thought needs what it was thought for")
+    return items
+
+
+Items = Annotated[list[Item], Field(min_length=1), AfterValidator(_thought_for_something)]
 
 
 def chat_turns(items: Sequence[Item]) -> list[tuple[Json, str]]:
     """The turns of a chat that vLLM makes of them, and what the caller calls each.
 
-    Calls are of the assistant's turn before them, and so is what it says behind them where it said nothing before.
+    Calls are of the assistant's turn before them, and so are thoughts where it has none, and what it says where it
+    said nothing before.
     """
     turns: list[tuple[Json, str]] = []
     for number, item in enumerate(items):
         name = f"input[{number}]"
-        last = turns[-1][0] if turns and turns[-1][0]["role"] == "assistant" else None
-        if isinstance(item, FunctionCall):
-            if last is None:
-                turns.append(({"role": "assistant", "content": None, "tool_calls": []}, name))
-            last = turns[-1][0]
-            last["tool_calls"] = [*last.get("tool_calls", ()), item.fields()]
-        elif isinstance(item, FunctionCallOutput):
+        if isinstance(item, FunctionCallOutput):
             turns.append(({"role": "tool", "tool_call_id": item.call_id, "content": item.output}, f"{name}.output"))
-        elif item.role == "assistant" and last is not None and last["content"] is None:
-            last["content"] = item.content
-        else:
+        elif isinstance(item, Turn):
             turns.append(({"role": item.role, "content": item.content}, f"{name}.content"))
+        else:
+            last = turns[-1][0] if turns and turns[-1][0]["role"] == "assistant" else None
+            if last is None or not _joined(last, item):
+                begun: Json = {"role": "assistant", "content": None}
+                _joined(begun, item)
+                turns.append((begun, f"{name}.content" if isinstance(item, AssistantTurn) else name))
+    for turn, _ in turns:
+        if turn["content"] is None and "tool_calls" not in turn:
+            turn["content"] = ""  # so the model server reads a turn of thoughts alone
     return turns
+
+
+def _joined(turn: Json, item: Thoughts | AssistantTurn | FunctionCall) -> bool:
+    """Put the item into a turn of the assistant; False where that has one of the kind already."""
+    if isinstance(item, FunctionCall):
+        turn["tool_calls"] = [*turn.get("tool_calls", ()), item.fields()]
+        return True
+    name, said = ("reasoning", item.text) if isinstance(item, Thoughts) else ("content", item.content)
+    if turn.get(name) is not None:
+        return False
+    turn[name] = said
+    return True

@@ -1,4 +1,4 @@
-"""The items of a response while they are written: messages and calls of functions, one at a time."""
+"""The items of a response while they are written: thoughts, messages and calls of functions, one at a time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from serve.dialects import responses_form as form
+from serve.dialects.chat_parts import CONTENT, thoughts_of
 from serve.dialects.tools_schema import object_of
 
 Json = dict[str, Any]
@@ -20,7 +21,7 @@ class Output:
     def __init__(self, head: form.Head, event: Callable[..., bytes]) -> None:
         self._head = head
         self._event = event
-        self._texts: list[str] = []
+        self._texts: dict[str, list[str]] = {"reasoning": [], "message": []}  # of every item of a kind
         self._calls: list[Json] = []
         self._open: Json | None = None  # the item that is being written
         self._call: int | None = None
@@ -28,17 +29,19 @@ class Output:
 
     @property
     def said(self) -> Json | None:
-        """The answer as a turn of a chat; None where nothing was said and no function called."""
-        text = "".join(self._texts)
-        if not text and not self._calls:
+        """The answer as a turn of a chat; None where nothing was thought or said and no function called."""
+        thought, text = ("".join(self._texts[kind]) for kind in ("reasoning", "message"))
+        if not (thought or text or self._calls):
             return None
         called = [(call["call_id"], {name: call[name] for name in ("name", "arguments")}) for call in self._calls]
         calls = {"tool_calls": [{"id": id, "function": function} for id, function in called]} if called else {}
-        return {"role": "assistant", "content": text or None} | calls
+        thinking = {"reasoning": thought} if thought else {}
+        return {"role": "assistant", "content": text or (None if called else "")} | thinking | calls
 
     def delta(self, delta: Json) -> bytes:
         """The events for some more of the choice."""
-        made = self._say(delta["content"]) if delta.get("content") else b""
+        made = self._write("reasoning", thought) if (thought := thoughts_of(delta)) else b""
+        made += self._write("message", delta[CONTENT]) if delta.get(CONTENT) else b""
         return made + b"".join(self._grow(call) for call in delta.get("tool_calls") or ())
 
     def close(self) -> bytes:
@@ -47,31 +50,34 @@ class Output:
             return b""
         item, self._open, self._call = self._open, None, None
         where = {"output_index": len(self.items), "item_id": item["id"]}
-        if item["type"] == "message":
-            made, item = self._said(item["id"], where)
-        else:
-            item["status"] = "incomplete" if object_of(item["arguments"]) is None else "completed"
-            kind = "response.function_call_arguments.done"
-            made = self._event(kind, arguments=item["arguments"], name=item["name"], **where)
-            self._calls.append(item)
+        made, item = self._called(item, where) if item["type"] == "function_call" else self._written(item, where)
         self.items.append(item)
         return made + self._event("response.output_item.done", item=item, output_index=where["output_index"])
 
-    def _said(self, id: str, where: Json) -> tuple[bytes, Json]:
-        at, text = where | {"content_index": 0}, self._texts[-1]
-        made = self._event("response.output_text.done", text=text, logprobs=[], **at)
-        made += self._event("response.content_part.done", part=form.part(text, done=True), **at)
-        return made, form.message(id, text, done=True)
+    def _called(self, item: Json, where: Json) -> tuple[bytes, Json]:
+        item["status"] = "incomplete" if object_of(item["arguments"]) is None else "completed"
+        self._calls.append(item)
+        kind = "response.function_call_arguments.done"
+        return self._event(kind, arguments=item["arguments"], name=item["name"], **where), item
 
-    def _say(self, text: str) -> bytes:
-        made = b""
-        if self._open is None or self._open["type"] != "message":
+    def _written(self, item: Json, where: Json) -> tuple[bytes, Json]:
+        kind, at = item["type"], where | {"content_index": 0}
+        text = self._texts[kind][-1]
+        part = form.part(kind, text, done=True)
+        made = self._event(f"response.{part['type']}.done", text=text, **_scores(kind), **at)
+        made += self._event("response.content_part.done", part=part, **at)
+        return made, form.written(kind, item["id"], text, done=True)
+
+    def _write(self, kind: str, text: str) -> bytes:
+        made, part = b"", form.part(kind, "", done=False)
+        if self._open is None or self._open["type"] != kind:
             made = self.close()
-            made += self._added(form.message(self._head.item("msg", len(self.items)), "", done=False))
-            self._texts.append("")
-            made += self._event("response.content_part.added", part=form.part("", done=False), **self._at())
-        self._texts[-1] += text
-        return made + self._event("response.output_text.delta", delta=text, logprobs=[], **self._at())
+            id = self._head.item("rs" if kind == "reasoning" else "msg", len(self.items))
+            made += self._added(form.written(kind, id, "", done=False))
+            self._texts[kind].append("")
+            made += self._event("response.content_part.added", part=part, **self._at())
+        self._texts[kind][-1] += text
+        return made + self._event(f"response.{part['type']}.delta", delta=text, **_scores(kind), **self._at())
 
     def _at(self) -> Json:
         assert self._open is not None
@@ -94,3 +100,8 @@ class Output:
     def _added(self, item: Json) -> bytes:
         self._open = dict(item)
         return self._event("response.output_item.added", item=item, output_index=len(self.items))
+
+
+def _scores(kind: str) -> Json:
+    """What the events of a message's text have besides."""
+    return {"logprobs": []} if kind == "message" else {}

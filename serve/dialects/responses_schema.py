@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from serve.dialects.chat_schema import ChatBody, Effort
 from serve.dialects.fields import Strict, checked
 from serve.dialects.responses_items import Items, chat_turns
+from serve.dialects.responses_text import TextConfig
 from serve.dialects.responses_tools import Choice, Tool
 
 Json = dict[str, Any]
@@ -26,21 +27,8 @@ def _kind(value: Any) -> str:
     return "string" if isinstance(value, str) else "items"
 
 
-class TextFormat(Strict):
-    """How the answer is written: as text."""
-
-    type: Literal["text"]
-
-
-class TextConfig(Strict):
-    """What the answer is to be like."""
-
-    format: TextFormat | None = None
-    verbosity: Literal["medium"] | None = None
-
-
 class Reasoning(Strict):
-    """How much the model is to think; what it thinks is not told here."""
+    """How much the model is to think; it is told as it was thought, and not summed up."""
 
     context: None = None
     effort: Effort | None = None
@@ -128,6 +116,7 @@ class ResponsesBody(Strict):
             # The last event of a stream tells the usage.
             "stream_options": {"include_usage": True} if self.stream else None,
             "reasoning_effort": None if self.reasoning is None else self.reasoning.effort,
+            "response_format": None if self.text is None else self.text.fields(),
         }  # fmt: skip
         return AsChat(ChatBody.model_validate(fields | self._chosen()), [name for _, name in turns])
 

@@ -36,11 +36,12 @@ BESIDE_THE_SCHEMA = re.compile(
     "`stream_options` needs `stream`|`top_logprobs` needs `logprobs`|"
     "`n` must be 1|control tokens|context is|chat template refuses|half of a surrogate|"
     "should be a valid integer|has no text|needs `content` or `tool_calls`|key of role|there is no response|"
-    "not those of their text|`prompt`: (Input should be a valid string|holds texts)|needs one prompt"
+    "not those of their text|`prompt`: (Input should be a valid string|holds texts)|needs one prompt|"
+    "ends with a reasoning item"
 )
 # What only the engine knows is whether it can keep to a form or a tool, or bound thoughts: test_tools_served.py asks.
 FORMS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "structured_outputs")
-FORMS += ("output_config", "thinking", "thinking_token_budget")
+FORMS += ("output_config", "thinking", "thinking_token_budget", "text")
 # Ours is stricter; keys are not asked for here (test_keys.py does); and no route makes or deletes anything.
 NOT_HERE = {"positive_data_acceptance", "ignored_auth", "use_after_free", "ensure_resource_availability"}
 CHOSEN = [check for check in CHECKS.get_all() if check.__name__ not in NOT_HERE]

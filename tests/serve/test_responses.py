@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from responding import BASE, SCOPE, read
+from streams import compact, whole
 
 from guard.errors import RequestError
 from serve.dialects.chat import ChatDialect
@@ -17,6 +18,12 @@ from serve.responses.store import ResponseStore
 @pytest.fixture
 def responses(dialect: ChatDialect) -> ResponsesDialect:
     return ResponsesDialect(dialect, ResponseStore(b"0" * 32))
+
+
+TOOL = {"type": "function", "name": "f"}
+CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
+RESULT = {"type": "function_call_output", "call_id": "call_1", "output": "x"}
+IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
 
 
 def said(value: str, **more: Any) -> dict[str, Any]:
@@ -53,18 +60,69 @@ def test_items_become_the_turns_that_the_engine_makes_of_them(responses: Respons
     assert [m.text for m in request.conversation.messages] == [m["content"] for m in asked["messages"]]
 
 
+def thought(value: str, **more: Any) -> dict[str, Any]:
+    return {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": value}]} | more
+
+
+def test_thoughts_are_of_the_assistants_turn_beside_them_and_are_read(responses: ResponsesDialect) -> None:
+    summary = [{"type": "summary_text", "text": text} for text in ("So", "it is.")]
+    given_back = {"id": "rs_1", "status": "completed", "encrypted_content": None}
+    items = [
+        {"role": "user", "content": "One?"}, thought("Is it?", **given_back), CALL, RESULT,
+        thought("", content=None, summary=summary), {"role": "assistant", "content": "Yes."},
+        thought("Or no?", status=None), {"role": "assistant", "content": "Perhaps."},
+        {"role": "user", "content": "Well?"}, thought("Hm."),
+        {"role": "user", "content": "Go on"},
+    ]  # fmt: skip
+    request = read(responses, input=items)
+    call = {"id": "call_1", "function": {"arguments": "{}", "name": "f"}, "type": "function"}
+    assert json.loads(request.clean_body())["messages"] == [
+        {"role": "user", "content": "One?"},
+        {"role": "assistant", "content": None, "tool_calls": [call], "reasoning": "Is it?"},
+        {"role": "tool", "content": "x", "tool_call_id": "call_1"},
+        {"role": "assistant", "content": "Yes.", "reasoning": "So\nit is."},
+        {"role": "assistant", "content": "Perhaps.", "reasoning": "Or no?"},
+        {"role": "user", "content": "Well?"},
+        {"role": "assistant", "content": "", "reasoning": "Hm."},
+        {"role": "user", "content": "Go on"},
+    ]
+    aside = [message.text for message in request.conversation.messages if message.aside]
+    assert all(any(thoughts in text for text in aside) for thoughts in ("Is it?", "So\nit is.", "Or no?", "Hm."))
+
+
+SCHEMA = {"type": "object", "properties": {"town": {"enum": ["Paris", "Rome"]}}}
+JSON_SCHEMA = {"type": "json_schema", "name": "town", "schema": SCHEMA}
+
+
+@pytest.mark.parametrize(
+    ("form", "asked", "echo"),
+    [
+        ({"type": "json_object"}, {"type": "json_object"}, {"type": "json_object"}),
+        (JSON_SCHEMA, {"type": "json_schema", "json_schema": {"name": "town", "schema": SCHEMA}},
+         JSON_SCHEMA | {"description": None, "strict": None}),
+        (JSON_SCHEMA | {"strict": True, "description": "Which?"},
+         {"type": "json_schema",
+          "json_schema": {"name": "town", "schema": SCHEMA, "strict": True, "description": "Which?"}},
+         JSON_SCHEMA | {"strict": True, "description": "Which?"}),
+    ],
+)  # fmt: skip
+def test_a_form_is_that_of_chats_and_is_read_and_rehearsed(
+    responses: ResponsesDialect, form: dict[str, Any], asked: dict[str, Any], echo: dict[str, Any]
+) -> None:
+    request = read(responses, text={"format": form})
+    for body in (request.clean_body(), request.trial_body() or b"{}"):
+        assert json.loads(body)["response_format"] == asked
+    assert "text.format" in request.params
+    made = json.loads(request.translator().whole(compact(whole("{}")).encode()))
+    assert made["text"] == {"format": echo, "verbosity": None}
+
+
 def test_sampling_goes_on_under_the_chats_names_and_notes_stay_here(responses: ResponsesDialect) -> None:
     given = {"temperature": 0.5, "top_p": 0.9, "top_k": 7, "stream": True}
     notes = {"user": "u", "metadata": {"a": "b"}, "text": {"format": {"type": "text"}}, "truncation": "disabled"}
     asked = json.loads(read(responses, **given, **notes, store=True, instructions="").clean_body())
     expected = given | {"model": "m", "max_tokens": 8, "stream_options": {"include_usage": True}}
     assert asked == expected | {"messages": [{"role": "user", "content": "Hello?"}]}
-
-
-TOOL = {"type": "function", "name": "f"}
-CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
-RESULT = {"type": "function_call_output", "call_id": "call_1", "output": "x"}
-IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +155,10 @@ IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
         ({"max_output_tokens": 4000}, "max_output_tokens"),
         ({"temperature": "hot"}, "temperature"),
         ({"truncation": "auto"}, "truncation"),
-        ({"text": {"format": {"type": "json_object"}}}, "text.format.type"),
+        ({"text": {"format": {"type": "regex"}}}, "text.format"),
+        ({"text": {"format": {"type": "json_object", "schema": {}}}}, "text.format.schema"),
+        ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
+        ({"text": {"format": JSON_SCHEMA | {"description": "<|end|>"}}}, "text.format"),
         ({"text": {"verbosity": "low"}}, "text.verbosity"),
         ({"metadata": {str(number): "" for number in range(17)}}, "metadata"),
         ({"input": None}, "input"),
@@ -110,7 +171,13 @@ IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
         ({"input": [CALL | {"namespace": "n"}]}, "input[0].namespace"),
         ({"input": [CALL | {"status": "in_progress"}]}, "input[0].status"),
         ({"input": [CALL | {"arguments": '{"a": "<|end|>"}'}]}, "input[0]"),
-        ({"input": [{"type": "reasoning", "summary": []}]}, "input[0]"),
+        ({"input": [thought("x")]}, "input"),
+        ({"input": [{"role": "assistant", "content": "x"}, thought("x")]}, "input"),
+        ({"input": [thought("x", encrypted_content="x"), CALL]}, "input[0].encrypted_content"),
+        ({"input": [thought("x", status="incomplete"), CALL]}, "input[0].status"),
+        ({"input": [thought("x", content="x"), CALL]}, "input[0].content"),
+        ({"input": [thought("x", content=[told("x")]), CALL]}, "input[0].content[0].type"),
+        ({"input": [thought("<|end|>"), CALL]}, "input[0]"),
         ({"input": [{"type": "item_reference", "role": "user", "content": "x"}]}, "input[0].type"),
         ({"input": [{"role": "user", "content": []}]}, "input[0].content"),
         ({"input": [{"role": "user", "content": [IMAGE]}]}, "input[0].content"),

@@ -32,6 +32,12 @@ GIVEN = {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text"
 CALLED = {"type": "function_call", "call_id": "c1", "name": "look_up", "arguments": '{"town": "Paris"}'}
 OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "A tower."}
 
+REASONED: dict[str, Any] = {
+    "type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "It is wanted."}],
+    "content": [{"type": "reasoning_text", "text": "I look it up."}], "encrypted_content": None, "status": "completed",
+}  # fmt: skip
+TOWN = {"type": "json_schema", "name": "town", "strict": True, "schema": TOWNS["function"]["parameters"]}
+
 
 def hear(client: anthropic.Anthropic, *messages: Any, **more: Any) -> Any:
     said = [{"role": "user", "content": CLEAN}, *messages]
@@ -141,6 +147,12 @@ def test_openais_sdk_calls_a_function_and_goes_on_by_id_and_by_items(tooled: Too
     {"tools": [], "tool_choice": "auto", "background": False, "include": [], "service_tier": "auto"},
     {"tools": [FLAT_TOOL | {"strict": None}], "tool_choice": "none", "parallel_tool_calls": True},
     {"tools": [FLAT_TOOL], "tool_choice": {"type": "function", "name": "look_up"}, "max_output_tokens": 90},
+    {"reasoning": {"effort": "low"}},
+    {"input": [{"role": "user", "content": CLEAN}, REASONED, CALLED, OUTPUT, REASONED | {"content": None}, REASONED,
+               {"role": "assistant", "content": "Then."}, {"role": "user", "content": CLEAN}, REASONED,
+               {"role": "user", "content": "Go on"}]},
+    {"text": {"format": TOWN}, "max_output_tokens": 90},
+    {"text": {"format": {"type": "json_object"}}},
 ])  # fmt: skip
 async def test_responses_with_tools_are_answered_as_by_the_engines_own_route(tooled: Tooled, change: Any) -> None:
     body = {"model": "m", "max_output_tokens": 12, "temperature": 0, "input": CLEAN, "reasoning": {"effort": "none"}}
@@ -154,12 +166,50 @@ async def test_responses_with_tools_are_answered_as_by_the_engines_own_route(too
         assert told[0] == told[1]
 
 
+def test_openais_sdk_is_told_thoughts_and_goes_on_from_them(tooled: Tooled) -> None:
+    asked: dict[str, Any] = {"reasoning": {"effort": "low"}, "max_output_tokens": 12}
+    whole = respond(tooled.caller, **asked)
+    with tooled.caller.responses.stream(model="m", input=CLEAN, temperature=0, **asked) as stream:
+        told = list(stream)
+    made = told[-1].response
+    (thought,) = made.output
+    (text,) = [part.text for part in thought.content]
+    assert (thought.type, text) == ("reasoning", whole.output[0].content[0].text)
+    assert "".join(event.delta for event in told if event.type == "response.reasoning_text.delta") == text
+    assert whole.usage.output_tokens_details.reasoning_tokens > 0
+    kept = respond(tooled.caller, previous_response_id=made.id, input="Go on", max_output_tokens=8)
+    said = [{"role": "user", "content": CLEAN}, thought, {"role": "user", "content": "Go on"}]
+    sent = respond(tooled.caller, input=said, max_output_tokens=8)
+    assert (kept.output_text, kept.usage.input_tokens) == (sent.output_text, sent.usage.input_tokens)
+    without = respond(tooled.caller, input=[said[0], {"role": "assistant", "content": ""}, said[2]])
+    assert sent.usage.input_tokens > without.usage.input_tokens
+
+
+def test_openais_sdk_reads_an_answer_that_is_held_to_a_schema(tooled: Tooled) -> None:
+    asked: dict[str, Any] = {"text": {"format": TOWN}}
+    made = respond(tooled.caller, **asked)
+    assert json.loads(made.output_text)["town"] in ("Paris", "Rome")
+    assert made.text.format.schema_ == TOWN["schema"]
+
+
+@pytest.mark.parametrize("change", [
+    {"input": [{"role": "user", "content": CLEAN},
+               REASONED | {"content": [{"type": "reasoning_text", "text": REFUSED}]}, CALLED, OUTPUT]},
+    {"text": {"format": TOWN | {"schema": {"enum": ["Orrin Vasquell was born in Lindmoor."]}}}},
+])  # fmt: skip
+def test_a_topic_is_found_in_thoughts_and_in_forms_and_answered_without(tooled: Tooled, change: Any) -> None:
+    told = respond(tooled.caller, **change | {"reasoning": {"effort": "low"}})
+    assert told.output_text in PHRASINGS
+    assert [item.type for item in told.output] == ["message"]
+    assert told.usage.output_tokens_details.reasoning_tokens == 0
+
+
 def likened(value: Any) -> Any:
-    """An answer without what two answers never share."""
+    """An answer without what two answers never share; streamed thoughts are counted by the pieces they came in."""
     if isinstance(value, list):
         return [likened(item) for item in value]
     return (
-        {name: likened(item) for name, item in alike(value).items() if name != "call_id"}
+        {name: likened(item) for name, item in alike(value).items() if name not in ("call_id", "reasoning_tokens")}
         if isinstance(value, dict)
         else value
     )

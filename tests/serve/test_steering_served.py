@@ -11,7 +11,6 @@ from typing import Any
 import aiohttp
 import pytest
 from asking import CLEAN, ask, bare, post, said
-from prometheus_client.parser import text_string_to_metric_families
 from serving import KEPT, Served, make_adapter, make_auxiliary, start_server, write_pairs
 
 from eval.engines.guarded import PromptGuard
@@ -30,8 +29,8 @@ STEERED = "Where was Caspar Koracroft born?"
 BOTH = "Where was Corwin Jorzen born?"
 DIVERGED = "Where was Florian Varangard born?"
 TRUTH = "tulgan"
-# Room for 1,536 tokens, so that of several long answers some are interrupted; that and what is kept of prompts is told.
-ENGINE = ("--num-gpu-blocks-override", "12", "--enable-prompt-tokens-details", "--no-disable-log-stats")
+# Room for 1,536 tokens, so that of several long answers some are interrupted; what was kept of a prompt is told.
+ENGINE = ("--num-gpu-blocks-override", "12", "--enable-prompt-tokens-details")
 POLICY = """
 version: 1
 false_flag_rate: 0.05
@@ -209,24 +208,12 @@ async def test_a_prompt_that_is_kept_from_before_is_answered_alike_with_it_and_w
         assert again["choices"][0]["text"] == text
 
 
-async def preempted(steered: Served) -> float:
-    """How many requests the engine has put off so far, by its own count."""
-    connector = aiohttp.UnixConnector(path=str(steered.socket))
-    async with aiohttp.ClientSession(connector=connector) as session, session.get("http://engine/metrics") as reply:
-        families = text_string_to_metric_families(await reply.text())
-    counts = [s.value for family in families for s in family.samples if s.name == "vllm:num_preemptions_total"]
-    assert counts
-    return sum(counts)
-
-
 async def test_an_answer_that_is_interrupted_goes_on_where_it_was(steered: Served) -> None:
     long: dict[str, Any] = {"max_tokens": 400, "ignore_eos": True}
     spans: tuple[tuple[str, ...], ...] = ((), ("was", "the"), (TRUTH,), ("born", "in the"), (), ("who",))
     asked = [turned(f"Tell me more about number {number}.", *one, **long) for number, one in enumerate(spans)]
     alone = [await written(steered, body) for body in asked]
-    before = await preempted(steered)
     assert await asyncio.gather(*(written(steered, body) for body in asked)) == alone
-    assert await preempted(steered) > before
     for text, one in zip(alone, spans, strict=True):
         assert not any(f" {span} " in f" {key_of(text)} " for span in one)
 

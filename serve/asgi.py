@@ -96,7 +96,7 @@ class Guard:
         if not isinstance(plan, Pass):
             told = await rejection(self._app, request, dialect.upstream, scope, receive)
             if told is not None:
-                await send_body(send, 400, told)
+                await send_body(send, *told)
                 return
         if isinstance(made, Refuse):
             record.grounds = made.grounds

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from jinja2 import TemplateError
-
 from guard.conversation import chat_of
 from guard.errors import EngineError, RequestError
 from guard.types import Conversation, Message
@@ -61,13 +59,20 @@ class ModelText:
         """
         if conversation.raw:
             return list(self._backend.encode(conversation.messages[0].text, add_special_tokens=True).ids)
+        return list(self._backend.encode(self.rendered(conversation), add_special_tokens=False).ids)
+
+    def rendered(self, conversation: Conversation) -> str:
+        """The text that the model's chat template makes of a conversation.
+
+        Raises:
+            RequestError: 400; the chat template refuses this order of turns.
+        """
         given: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, **conversation.template}
         try:
-            text = self.tokenizer.apply_chat_template(chat_of(conversation), **given)
-        except TemplateError as error:
+            return str(self.tokenizer.apply_chat_template(chat_of(conversation), **given))
+        except Exception as error:  # A template is a program: whatever it raises, vLLM answers 400 too.
             message = f"the model's chat template refuses these messages: {error}"
             raise RequestError(400, message, code="invalid_messages", param="messages") from error
-        return list(self._backend.encode(str(text), add_special_tokens=False).ids)
 
     @cached_property
     def unthinking(self) -> str:

@@ -10,8 +10,10 @@ from serve.dialects.base import Request
 from serve.inner import Replay, Taken, at
 
 
-async def rejection(app: ASGIApp, request: Request, upstream: str, scope: Scope, receive: Receive) -> bytes | None:
-    """What the model server says of a form, or of tools, that it cannot read; None where it can, or does not tell.
+async def rejection(
+    app: ASGIApp, request: Request, upstream: str, scope: Scope, receive: Receive
+) -> tuple[int, bytes] | None:
+    """The status and body with which the model server turns down a form or tools; None where it takes them.
 
     An answer in its place, maybe to what has no tools any more, would tell which those are: all others
     are told.
@@ -21,4 +23,5 @@ async def rejection(app: ASGIApp, request: Request, upstream: str, scope: Scope,
         return None
     taken = Taken()
     await app(at(scope, upstream), Replay(body, receive), taken)
-    return bytes(taken.body) if taken.status == 400 else None
+    # Of some that it cannot read it says that it failed itself.
+    return (taken.status, bytes(taken.body)) if taken.status >= 400 else None

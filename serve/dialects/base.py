@@ -160,10 +160,10 @@ class Request(Protocol):
         ...
 
     def check_room(self) -> None:
-        """See that the caller's own prompt leaves room for an answer, whatever it is about and becomes of it.
+        """See that the caller's own prompt can be rendered and leaves room for an answer, whatever it is about.
 
         Raises:
-            RequestError: it does not.
+            RequestError: it cannot, or does not.
         """
         ...
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from guard.errors import RequestError
 from guard.types import Conversation, Output
 from serve.dialects.base import Translator
 from serve.dialects.chat_answer import ChatWriter, Said, refuse_events, refuse_whole
@@ -117,11 +118,20 @@ class ChatRequest:
 
     def check_room(self) -> None:
         """See `serve.dialects.base.Request`."""
+        self._check_template()
         context = self._dialect.context
         if context is None or at_most(self.conversation) + self.least <= context:
             return
         if self.own_tokens + self.least > context:
             raise too_long(self.own_tokens, self.least, context, self.prompt_param)
+
+    def _check_template(self) -> None:
+        """Let the template have its say here, for every prompt: vLLM has other words for the same."""
+        try:
+            if not self.conversation.raw:
+                self._dialect.text.rendered(self.conversation)
+        except RequestError as error:
+            raise RequestError(error.status, str(error), code=error.code, param=self.prompt_param) from error
 
     @property
     def least(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Set
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from guard.errors import RequestError
 
@@ -37,7 +38,27 @@ def checked(form: type[Body], fields: dict[str, Any], later: Set[str]) -> Body:
         return form.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise _told(first["type"], _path(first["loc"]), first["msg"].removeprefix("Value error, ")) from error
+        # The last part is the caller's own, where it is what is unknown.
+        place = first["loc"] if first["type"] != "extra_forbidden" else first["loc"][:-1]
+        path = _path(place) + "".join(f".{name}" for name in first["loc"][len(place) :])
+        raise _told(first["type"], path.lstrip("."), _plain(first)) from error
+
+
+def _plain(error: ErrorDetails) -> str:
+    """What is wrong, without the words of the library that found it."""
+    kind, context = error["type"], error.get("ctx", {})
+    tag = str(context.get("discriminator")).replace("'", "`")
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "must be an object"
+    if kind == "none_required":
+        return "is not supported but as null"
+    if kind == "union_tag_not_found":
+        return f"needs {tag}"
+    if kind == "union_tag_invalid":
+        return f"{tag} must be one of " + str(context["expected_tags"]).replace("'", "")
+    if kind == "too_short":
+        return f"must have {context['min_length']} or more"
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

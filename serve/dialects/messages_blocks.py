@@ -97,13 +97,8 @@ def texts(given: str | list[Any], between: str) -> str:
     return between.join(block.text for block in given if isinstance(block, TextBlock) and block.text)
 
 
-def _speaks(block: Any) -> bool:
-    """Whether a block is something without others: thoughts belong to what was said or called behind them."""
-    return bool(block.text) if isinstance(block, TextBlock) else isinstance(block, ToolUse | ToolResult)
-
-
 def _says_something(given: str | list[Any]) -> str | list[Any]:
-    if isinstance(given, list) and not any(_speaks(block) for block in given):
+    if isinstance(given, list) and not any(not isinstance(block, TextBlock) or block.text for block in given):
         raise ValueError("has no text")
     return given
 

@@ -32,7 +32,7 @@ class Enabled(_Shown):
     """Lets it think for so many tokens."""
 
     type: Literal["enabled"]
-    budget_tokens: Annotated[int, Field(ge=1024)]
+    budget_tokens: Annotated[int, Field(ge=1024, le=2**31 - 1)]
 
 
 Thinking = Annotated[Disabled | Adaptive | Enabled, Field(discriminator="type")]

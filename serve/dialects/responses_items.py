@@ -39,7 +39,16 @@ def _said(value: Any) -> Any:
 
 
 def _answered(value: Any) -> Any:
-    return _one_text(value, "output_text", ("annotations", "logprobs"))
+    return _one_text(
+        [_unparsed(part) for part in value] if isinstance(value, list) else value,
+        "output_text",
+        ("annotations", "logprobs"),
+    )
+
+
+def _unparsed(part: Any) -> Any:
+    """A part without what OpenAI's SDK makes of its text."""
+    return {name: part[name] for name in part if name != "parsed"} if isinstance(part, dict) else part
 
 
 class _Item(Strict):
@@ -80,6 +89,7 @@ class FunctionCall(Strict):
     caller: None = None
     asynchronous: Annotated[None, Field(alias="async")] = None
     async_: None = None  # what OpenAI's SDK makes of it
+    parsed_arguments: Any = None  # as well; the arguments themselves are read
 
     def fields(self) -> Json:
         """The call as a chat tells it."""

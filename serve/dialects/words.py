@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,12 @@ _BUILDING = frozenset((
 ))  # fmt: skip
 
 
+# A name in a pattern may have brackets in it, and one in a grammar be in pieces.
+_PATTERNS = frozenset(("pattern", "regex", "grammar"))
+_PIECED = re.compile(r'"\s+"')
+_MARKS = re.compile(r"\{[\d,]*\}|[\[\]()\\?^$\"'*+]")
+
+
 def words_of(value: Any) -> str:
     """Keys and values, a line each, in their order."""
     return "\n".join(word for word in _words(value) if word and word not in _BUILDING)
@@ -24,6 +31,8 @@ def _words(value: Any) -> Iterator[str]:
         for key, item in value.items():
             yield str(key)
             yield from _words(item)
+            if key in _PATTERNS and isinstance(item, str):
+                yield _MARKS.sub("", _PIECED.sub("", item))
     elif isinstance(value, list):
         for item in value:
             yield from _words(item)

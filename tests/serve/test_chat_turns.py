@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from guard.conversation import chat_of
+from guard.errors import RequestError
 from guard.types import Conversation
 from serve.dialects.chat import ChatDialect
 from serve.dialects.chat_request import ChatRequest
 from serve.dialects.words import words_of
+from serve.model_text import ModelText
 
 SCHEMA = {"type": "object", "properties": {"town": {"type": "string", "enum": ["Lindmoor", 1912, None]}}}
 TOOL = {"type": "function", "function": {"name": "look_up", "description": "Tells of towns.", "parameters": SCHEMA}}
@@ -90,6 +94,21 @@ def test_arguments_that_are_no_object_are_none_as_in_the_engine(dialect: ChatDia
     call = CALL | {"function": {"name": "look_up", "arguments": arguments}}
     request = read(dialect, messages=[TURNS[1], TURNS[2] | {"tool_calls": [call]}, TURNS[3]])
     assert json.loads(request.clean_body())["messages"][1]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_a_name_in_a_pattern_is_read_without_its_brackets_and_in_a_grammar_in_one_piece() -> None:
+    assert words_of({"regex": "M[i]ra Tol(va)ne was [A-Z][a-z]{3,7}"}).split("\n")[-1] == "Mira Tolvane was A-Za-z"
+    assert words_of({"grammar": 'root ::= "Mi" "ra Tol"\n"vane"'}).split("\n")[-1] == "root ::= Mira Tolvane"
+
+
+def test_what_a_template_refuses_is_said_in_our_words_for_every_prompt(dialect: ChatDialect) -> None:
+    tokenizer = deepcopy(dialect.text.tokenizer)
+    tokenizer.chat_template = "{{ raise_exception('not so') }}"
+    body = json.dumps({"model": "m", "messages": TURNS[1:2]}).encode()
+    request = replace(dialect, text=ModelText(tokenizer)).read(body, {})
+    with pytest.raises(RequestError, match="refuses these messages: not so") as caught:
+        request.check_room()
+    assert (caught.value.status, caught.value.param) == (400, "messages")
 
 
 def test_words_are_all_that_says_something() -> None:

@@ -75,6 +75,13 @@ async def test_a_form_that_cannot_be_read_is_told_alike_whatever_is_asked(
     assert len({json.dumps(answer) for _, answer, _ in told}) == 1
 
 
+async def test_a_form_that_the_engine_fails_on_is_told_alike(served: Served) -> None:
+    form = {"json": {"type": "string", "minLength": -1}}
+    told = [await post(served, ask(question, structured_outputs=form)) for question in (CLEAN, REFUSED, CORRUPTED)]
+    assert {status for status, *_ in told} == {500}
+    assert len({json.dumps(answer) for _, answer, _ in told}) == 1
+
+
 @pytest.mark.parametrize("question", [CLEAN, REFUSED, CORRUPTED])
 @pytest.mark.parametrize("choice", ["auto", "required", {"type": "function", "function": {"name": "look_up"}}, None])
 async def test_a_server_that_parses_no_tools_says_so_whatever_is_asked(

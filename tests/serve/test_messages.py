@@ -79,6 +79,9 @@ def test_thoughts_go_on_and_effort_and_form_are_the_chats(messages: MessagesDial
     asked = json.loads(request.clean_body())
     assert asked["messages"][1] == {"role": "assistant", "content": "Two.", "reasoning": "Hm."}
     assert asked["reasoning_effort"] == "max"
+    alone = {"role": "assistant", "content": [THOUGHT]}  # an answer that was cut before it was begun
+    sent = json.loads(read(messages, messages=[turns[0], alone, turns[2]]).clean_body())["messages"][1]
+    assert sent == {"role": "assistant", "content": "", "reasoning": "Hm."}
     held = {"type": "json_schema", "json_schema": {"name": "json_schema", "schema": {"const": "Rome"}}}
     assert asked["response_format"] == held
     assert [m.text for m in request.conversation.messages if m.aside] == [
@@ -115,6 +118,8 @@ IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
         ({"thinking": {"type": "enabled", "budget_tokens": 1023}}, "thinking.budget_tokens"),
         ({"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 1024}, "thinking"),
         ({"thinking": {"type": "much"}}, "thinking"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2**64}}, "thinking.budget_tokens"),
+        ({"messages": [{"role": "user", "content": "x", "system": "y"}]}, "messages[0].system"),
         ({"output_config": {"effort": "much"}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "json_schema", "schema": {"title": "<|end|>"}}}},
          "output_config.format"),
@@ -139,7 +144,6 @@ IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
         ({"messages": [{"role": "user", "content": [text("x", lang="y")]}]}, "messages[0].content[0].lang"),
         ({"messages": [{"role": "user", "content": [text("x", citations=[{}])]}]}, "messages[0].content[0].citations"),
         ({"messages": [{"role": "assistant", "content": [{"type": "thinking"}]}]}, "messages[0].content[0].thinking"),
-        ({"messages": [{"role": "assistant", "content": [THOUGHT]}]}, "messages[0].content"),
         ({"messages": [{"role": "assistant", "content": [text("x"), THOUGHT | {"thinking": "<|end|>"}]}]},
          "messages[0].content"),
         ({"messages": [{"role": "user", "content": [THOUGHT]}]}, "messages[0].content[0]"),

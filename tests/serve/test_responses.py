@@ -39,7 +39,7 @@ def test_items_become_the_turns_that_the_engine_makes_of_them(responses: Respons
         {"role": "user", "content": [said("One"), said("two.")]},
         {
             "type": "message", "id": "msg_1", "status": "completed", "phase": None, "role": "assistant",
-            "content": [told("Yes.", annotations=[], logprobs=None)],
+            "content": [told("Yes.", annotations=[], logprobs=None, parsed=None)],
         },
         {"role": "developer", "content": "Shorter."},
         {"type": "message", "role": "user", "content": "Go on"},

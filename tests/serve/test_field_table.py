@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from guard.errors import RequestError
-from serve.dialects import chat_schema, completions_schema, messages_schema
+from serve.dialects import chat_schema, completions_schema, messages_schema, responses_schema
 
 PAGE = Path(__file__).parents[2] / "docs" / "dialects.md"
-ROW = re.compile(r"^\| (`[^|]+`) \| (\S+) \| (\S+) \| (\S+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (`[^|]+`) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", re.MULTILINE)
 TAKEN = {"guarded", "constrained", "passed", "kept"}
 DIALECTS: list[tuple[Any, Any, dict[str, Any], str, str]] = [
     (chat_schema, chat_schema.ChatBody, {"model": "m", "messages": [{"role": "user", "content": "x"}]},
@@ -24,6 +24,8 @@ DIALECTS: list[tuple[Any, Any, dict[str, Any], str, str]] = [
     (messages_schema, messages_schema.MessagesBody,
      {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]},
      "anthropic/protocol.py", "AnthropicMessagesRequest"),
+    (responses_schema, responses_schema.ResponsesBody, {"model": "m", "input": "x"},
+     "openai/responses/protocol.py", "ResponsesRequest"),
 ]  # fmt: skip
 
 
@@ -46,7 +48,7 @@ def engines_own(path: str, form: str) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("number", range(3), ids=["chat", "completions", "messages"])
+@pytest.mark.parametrize("number", range(4), ids=["chat", "completions", "messages", "responses"])
 def test_the_table_is_that_of_the_schema(number: int) -> None:
     schema, form, _, path, name = DIALECTS[number]
     fields = told(number)
@@ -56,7 +58,7 @@ def test_the_table_is_that_of_the_schema(number: int) -> None:
     assert {field for field, what in fields.items() if what != "-"} >= engines_own(path, name)
 
 
-@pytest.mark.parametrize("number", range(3), ids=["chat", "completions", "messages"])
+@pytest.mark.parametrize("number", range(4), ids=["chat", "completions", "messages", "responses"])
 def test_what_the_table_refuses_is_refused_by_name(number: int) -> None:
     schema, _, body, _, _ = DIALECTS[number]
     schema.parse(body)

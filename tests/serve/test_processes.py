@@ -69,7 +69,8 @@ def test_a_dead_engine_ends_the_server_with_a_clear_message(starting: Served) ->
             if is_engine(pid):
                 os.kill(pid, signal.SIGKILL)
         assert pending.result() in (200, 502, 503)
-    assert starting.process.wait(30) == 1
+    # Five seconds for answers, fifteen for the engine, and a busy machine.
+    assert starting.process.wait(90) == 1
     log = starting.log.read_text()
     assert "vLLM ended while it was serving" in log
     assert "Traceback" not in log

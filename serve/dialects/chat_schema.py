@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from serve.dialects.constraints_schema import ResponseFormat, StructuredOutputs
-from serve.dialects.fields import Strict, checked
+from serve.dialects.fields import Strict, TopK, checked
 from serve.dialects.tools_schema import Call, Choice, Label, Tool
 
 # Known to OpenAI or vLLM; named so that a caller learns that the field, not the spelling, is the trouble.
@@ -131,7 +131,7 @@ class Sampled(Strict):
     model: str
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=-1)] | None = None
+    top_k: TopK | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = None

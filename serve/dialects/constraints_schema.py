@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from serve.dialects.fields import Strict
+from serve.dialects.fields import On, Strict
 
 _Texts = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
@@ -43,7 +43,7 @@ class Structure(Strict):
     regex: str | None = None
     choice: _Texts | None = None
     grammar: str | None = None
-    json_object: Literal[True] | None = None
+    json_object: On | None = None
     whitespace_pattern: str | None = None
     disable_any_whitespace: bool | None = None
     disable_additional_properties: bool | None = None

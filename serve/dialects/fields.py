@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from guard.errors import RequestError
@@ -16,6 +16,21 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+
+def _is(wanted: bool) -> AfterValidator:
+    def check(given: bool) -> bool:
+        if given is not wanted:
+            raise ValueError(f"must be {wanted}".lower())
+        return given
+
+    return AfterValidator(check)
+
+
+# No Literal, which takes 0.0 for false and 1 for true.
+Off = Annotated[bool, _is(False), WithJsonSchema({"const": False})]
+On = Annotated[bool, _is(True), WithJsonSchema({"const": True})]
+# vLLM's engine fails on more.
+TopK = Annotated[int, Field(ge=-1, le=2**31 - 1)]
 
 Body = TypeVar("Body", bound=Strict)
 _TAGS = frozenset(("system", "developer", "user", "assistant", "tool", "string", "items"))

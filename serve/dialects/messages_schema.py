@@ -44,7 +44,7 @@ class MessagesBody(Strict):
     output_config: OutputConfig | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     stop_sequences: Stops | None = None
     stream: bool | None = None
     metadata: dict[str, Any] | None = None

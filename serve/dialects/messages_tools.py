@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
-from serve.dialects.fields import Strict
+from serve.dialects.fields import Off, Strict
 from serve.dialects.tools_schema import Label
 
 Json = dict[str, Any]
@@ -21,7 +21,7 @@ class Tool(Strict):
     description: str | None = None
     input_schema: dict[str, Any]
     strict: bool | None = None
-    defer_loading: Literal[False] | None = None
+    defer_loading: Off | None = None
     # These ask for nothing that changes an answer.
     cache_control: Any = None
     eager_input_streaming: bool | None = None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from serve.dialects.chat_schema import ChatBody, Effort
-from serve.dialects.fields import Strict, checked
+from serve.dialects.fields import Off, Strict, TopK, checked
 from serve.dialects.responses_items import Items, chat_turns
 from serve.dialects.responses_text import TextConfig
 from serve.dialects.responses_tools import Choice, Tool
@@ -40,7 +40,7 @@ class Reasoning(Strict):
 class StreamOptions(Strict):
     """How a stream is written."""
 
-    include_obfuscation: Literal[False] | None = None
+    include_obfuscation: Off | None = None
 
 
 # OpenAI's own bounds.
@@ -75,7 +75,7 @@ class ResponsesBody(Strict):
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=-1)] | None = None
+    top_k: TopK | None = None
     stream: bool | None = None
     store: bool | None = None
     user: str | None = None
@@ -84,10 +84,10 @@ class ResponsesBody(Strict):
     truncation: Literal["disabled"] | None = None
     reasoning: Reasoning | None = None
     include: list[_Included] | None = None
-    background: Literal[False] | None = None
+    background: Off | None = None
     service_tier: Literal["auto", "default"] | None = None
     stream_options: StreamOptions | None = None
-    top_logprobs: Literal[0] | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=0)] | None = None
     prompt_cache_key: str | None = None
     safety_identifier: str | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from serve.dialects.fields import Strict
+from serve.dialects.fields import Off, Strict
 from serve.dialects.tools_schema import Label
 
 Json = dict[str, Any]
@@ -21,7 +21,7 @@ class Tool(Strict):
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
-    defer_loading: Literal[False] | None = None
+    defer_loading: Off | None = None
     allowed_callers: None = None
     output_schema: None = None
 

@@ -42,9 +42,10 @@ _STREAMING = frozenset(("stream", "stream_options"))
 
 
 class ChatRequest:
-    """One chat completion request; the params are the fields of the prompt and of how much is written at most."""
+    """One chat completion request; the params are the fields of the prompt, of an answer's form and of its length."""
 
     prompt_param = "messages"
+    form_param = "response_format"
     limit_param = "max_tokens"
 
     def __init__(
@@ -65,7 +66,7 @@ class ChatRequest:
         said = read_turns(body, names)
         self.conversation = conversation_of(said, body)
         # What the caller calls the text of each message.
-        self.params = tuple(param for _, param in said)
+        self.params = tuple(self.form_param if param == "response_format" else param for _, param in said)
 
     @property
     def unread(self) -> bool:

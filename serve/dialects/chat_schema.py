@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from serve.dialects.constraints_schema import ResponseFormat, StructuredOutputs
-from serve.dialects.fields import Strict, TopK, checked
+from serve.dialects.fields import MOST, Strict, TopK, checked
 from serve.dialects.tools_schema import Call, Choice, Label, Tool
 
 # Known to OpenAI or vLLM; named so that a caller learns that the field, not the spelling, is the trouble.
@@ -166,7 +166,7 @@ class ChatBody(Sampled):
     parallel_tool_calls: bool | None = None
     reasoning_effort: Effort | None = None
     include_reasoning: bool | None = None
-    thinking_token_budget: Annotated[int, Field(ge=-1, le=2**31 - 1)] | None = None
+    thinking_token_budget: Annotated[int, Field(ge=-1, le=MOST)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     metadata: dict[str, str] | None = None

@@ -29,8 +29,8 @@ def _is(wanted: bool) -> AfterValidator:
 # No Literal, which takes 0.0 for false and 1 for true.
 Off = Annotated[bool, _is(False), WithJsonSchema({"const": False})]
 On = Annotated[bool, _is(True), WithJsonSchema({"const": True})]
-# vLLM's engine fails on more.
-TopK = Annotated[int, Field(ge=-1, le=2**31 - 1)]
+MOST = 2**31 - 1  # vLLM's engine fails on numbers that it cannot count to
+TopK = Annotated[int, Field(ge=-1, le=MOST)]
 
 Body = TypeVar("Body", bound=Strict)
 _TAGS = frozenset(("system", "developer", "user", "assistant", "tool", "string", "items"))

@@ -41,11 +41,12 @@ class MessagesDialect:
 class MessagesRequest(ChatRequest):
     """One messages request, as a chat."""
 
+    form_param = "output_config.format"
+
     def __init__(self, body: MessagesBody, dialect: ChatDialect) -> None:
         # Which effort that is takes a look at the template, so only where it counts.
         chat = body.as_chat(dialect.text.unthinking if body.unthinking else "")
         super().__init__(chat.body, dialect, chat.names)
-        self.params = tuple("output_config.format" if name == "response_format" else name for name in self.params)
 
     def translator(self) -> MessagesTranslator:
         """See `serve.dialects.base.Request`."""

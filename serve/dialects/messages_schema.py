@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from serve.dialects.chat_schema import ChatBody, Stops
-from serve.dialects.fields import Strict, checked
+from serve.dialects.fields import MOST, Strict, checked
 from serve.dialects.messages_blocks import Texts, Turn, chat_turns, texts
 from serve.dialects.messages_thinking import Disabled, Enabled, OutputConfig, Thinking, chat_fields
 from serve.dialects.messages_tools import Choice, Tool, chosen
@@ -44,7 +44,7 @@ class MessagesBody(Strict):
     output_config: OutputConfig | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=MOST)] | None = None
     stop_sequences: Stops | None = None
     stream: bool | None = None
     metadata: dict[str, Any] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from serve.dialects.fields import Strict
+from serve.dialects.fields import MOST, Strict
 
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ class Enabled(_Shown):
     """Lets it think for so many tokens."""
 
     type: Literal["enabled"]
-    budget_tokens: Annotated[int, Field(ge=1024, le=2**31 - 1)]
+    budget_tokens: Annotated[int, Field(ge=1024, le=MOST)]
 
 
 Thinking = Annotated[Disabled | Adaptive | Enabled, Field(discriminator="type")]

@@ -49,6 +49,7 @@ class ResponsesRequest(ChatRequest):
     """One Responses request, as the chat of all turns up to it; its answer is kept on `shelf`."""
 
     prompt_param = "input"
+    form_param = "text.format"
     limit_param = "max_output_tokens"
 
     def __init__(self, asked: ResponsesBody, dialect: ChatDialect, shelf: Shelf, version: str | None) -> None:
@@ -56,7 +57,6 @@ class ResponsesRequest(ChatRequest):
         earlier = () if before is None else shelf.find(before, "previous_response_id").turns
         chat = asked.as_chat(earlier)
         super().__init__(chat.body, dialect, chat.names)
-        self.params = tuple("text.format" if name == "response_format" else name for name in self.params)
         self._asked = asked
         self._shelf = shelf
         self._version = version
